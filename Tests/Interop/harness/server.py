@@ -13,6 +13,7 @@ from .paths import INTEROP, binary
 from .waiting import PATIENCE_SECONDS, eventually
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 # FOVEA_INTEROP_SERVER=grpcio runs the suite against the grpcio echo server instead of ours.
 IS_FOREIGN = os.environ.get("FOVEA_INTEROP_SERVER", "fovea") == "grpcio"
@@ -83,6 +84,13 @@ class Server:
         """Memory that the process holds now."""
         statm = Path(f"/proc/{self.process.pid}/statm").read_text()
         return int(statm.split()[1]) * PAGE_BYTES
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time that the process used so far."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / TICKS_PER_SECOND
 
     @property
     def is_running(self) -> bool:
