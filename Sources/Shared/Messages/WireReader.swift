@@ -1,4 +1,5 @@
 import Base
+import CMessages
 import CProtobufC
 import CWire
 

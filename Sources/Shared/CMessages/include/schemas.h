@@ -2,6 +2,7 @@
 #pragma once
 #include "fovea/common/v1/conversation.pb-c.h"
 #include "fovea/common/v1/failure.pb-c.h"
+#include "fovea/common/v1/generation.pb-c.h"
 #include "fovea/common/v1/lineage.pb-c.h"
 #include "fovea/common/v1/measure.pb-c.h"
 #include "fovea/common/v1/preprocess.pb-c.h"
@@ -10,9 +11,30 @@
 #include "fovea/dataset/v1/annotation.pb-c.h"
 #include "fovea/dataset/v1/augmentation.pb-c.h"
 #include "fovea/dataset/v1/dataset.pb-c.h"
+#include "fovea/dataset/v1/datasets.pb-c.h"
 #include "fovea/dataset/v1/example.pb-c.h"
 #include "fovea/dataset/v1/ingest.pb-c.h"
+#include "fovea/dataset/v1/inspection.pb-c.h"
+#include "fovea/dataset/v1/stream.pb-c.h"
+#include "fovea/dataset/v1/version.pb-c.h"
+#include "fovea/dataset/v1/vote.pb-c.h"
+#include "fovea/inference/v1/adapter.pb-c.h"
+#include "fovea/inference/v1/cost.pb-c.h"
+#include "fovea/inference/v1/generate.pb-c.h"
+#include "fovea/inference/v1/inference.pb-c.h"
+#include "fovea/inference/v1/monitoring.pb-c.h"
+#include "fovea/inference/v1/parity.pb-c.h"
+#include "fovea/inference/v1/route.pb-c.h"
 #include "fovea/testing/v1/echo.pb-c.h"
+#include "fovea/trainer/v1/advice.pb-c.h"
+#include "fovea/trainer/v1/artifact.pb-c.h"
+#include "fovea/trainer/v1/estimate.pb-c.h"
+#include "fovea/trainer/v1/evaluation.pb-c.h"
+#include "fovea/trainer/v1/event.pb-c.h"
+#include "fovea/trainer/v1/job.pb-c.h"
+#include "fovea/trainer/v1/model.pb-c.h"
+#include "fovea/trainer/v1/spec.pb-c.h"
+#include "fovea/trainer/v1/training.pb-c.h"
 #include "google/protobuf/any.pb-c.h"
 #include "google/protobuf/duration.pb-c.h"
 #include "google/protobuf/field_mask.pb-c.h"
@@ -30,6 +52,10 @@ static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__tur
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__image_payload(void) { return &fovea__common__v1__image_payload__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__image_region(void) { return &fovea__common__v1__image_region__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__problem(void) { return &fovea__common__v1__problem__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__sampling_options(void) { return &fovea__common__v1__sampling_options__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__choice_list(void) { return &fovea__common__v1__choice_list__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__answer_constraint(void) { return &fovea__common__v1__answer_constraint__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__token_usage(void) { return &fovea__common__v1__token_usage__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_google__protobuf__timestamp(void) { return &google__protobuf__timestamp__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__lineage(void) { return &fovea__common__v1__lineage__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__common__v1__confidence_interval(void) { return &fovea__common__v1__confidence_interval__descriptor; }
@@ -49,6 +75,8 @@ static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__an
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__agreement_period(void) { return &fovea__dataset__v1__agreement_period__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__answer_confusion(void) { return &fovea__dataset__v1__answer_confusion__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__get_agreement_response(void) { return &fovea__dataset__v1__get_agreement_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__vote(void) { return &fovea__dataset__v1__vote__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__adjudication(void) { return &fovea__dataset__v1__adjudication__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__example_rights(void) { return &fovea__dataset__v1__example_rights__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__stored_image(void) { return &fovea__dataset__v1__stored_image__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__example(void) { return &fovea__dataset__v1__example__descriptor; }
@@ -66,10 +94,8 @@ static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__pu
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__annotation_task(void) { return &fovea__dataset__v1__annotation_task__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__list_annotation_tasks_request(void) { return &fovea__dataset__v1__list_annotation_tasks_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__list_annotation_tasks_response(void) { return &fovea__dataset__v1__list_annotation_tasks_response__descriptor; }
-static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__vote(void) { return &fovea__dataset__v1__vote__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__submit_annotation_request(void) { return &fovea__dataset__v1__submit_annotation_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__submit_annotation_response(void) { return &fovea__dataset__v1__submit_annotation_response__descriptor; }
-static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__adjudication(void) { return &fovea__dataset__v1__adjudication__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__disagreement(void) { return &fovea__dataset__v1__disagreement__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__list_disagreements_request(void) { return &fovea__dataset__v1__list_disagreements_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__list_disagreements_response(void) { return &fovea__dataset__v1__list_disagreements_response__descriptor; }
@@ -115,12 +141,191 @@ static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__im
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__ingest_row(void) { return &fovea__dataset__v1__ingest_row__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__row_report(void) { return &fovea__dataset__v1__row_report__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__ingest_examples_response(void) { return &fovea__dataset__v1__ingest_examples_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__inspect_dataset_request(void) { return &fovea__dataset__v1__inspect_dataset_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__image_finding(void) { return &fovea__dataset__v1__image_finding__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__duplicate_cluster(void) { return &fovea__dataset__v1__duplicate_cluster__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__balance_row(void) { return &fovea__dataset__v1__balance_row__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__quota_row(void) { return &fovea__dataset__v1__quota_row__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__answer_finding(void) { return &fovea__dataset__v1__answer_finding__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__label_finding(void) { return &fovea__dataset__v1__label_finding__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__size_advice(void) { return &fovea__dataset__v1__size_advice__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__size_guidance(void) { return &fovea__dataset__v1__size_guidance__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__inspect_dataset_response(void) { return &fovea__dataset__v1__inspect_dataset_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__stream_examples_request(void) { return &fovea__dataset__v1__stream_examples_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__streamed_image(void) { return &fovea__dataset__v1__streamed_image__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__streamed_example(void) { return &fovea__dataset__v1__streamed_example__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__epoch_start(void) { return &fovea__dataset__v1__epoch_start__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__stream_examples_response(void) { return &fovea__dataset__v1__stream_examples_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__split_spec(void) { return &fovea__dataset__v1__split_spec__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__leakage_certificate(void) { return &fovea__dataset__v1__leakage_certificate__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__split_summary(void) { return &fovea__dataset__v1__split_summary__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__dataset_version(void) { return &fovea__dataset__v1__dataset_version__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__freeze_version_request(void) { return &fovea__dataset__v1__freeze_version_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__freeze_version_response(void) { return &fovea__dataset__v1__freeze_version_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__get_version_request(void) { return &fovea__dataset__v1__get_version_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__list_versions_request(void) { return &fovea__dataset__v1__list_versions_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__list_versions_response(void) { return &fovea__dataset__v1__list_versions_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__row_difference(void) { return &fovea__dataset__v1__row_difference__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__diff_versions_request(void) { return &fovea__dataset__v1__diff_versions_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__diff_versions_response(void) { return &fovea__dataset__v1__diff_versions_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__export_version_request(void) { return &fovea__dataset__v1__export_version_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__export_summary(void) { return &fovea__dataset__v1__export_summary__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__dataset__v1__export_version_response(void) { return &fovea__dataset__v1__export_version_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__get_model_info_request(void) { return &fovea__inference__v1__get_model_info_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__serving_capacity(void) { return &fovea__inference__v1__serving_capacity__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__get_model_info_response(void) { return &fovea__inference__v1__get_model_info_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__adapter_effect(void) { return &fovea__inference__v1__adapter_effect__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__served_adapter(void) { return &fovea__inference__v1__served_adapter__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__load_adapter_request(void) { return &fovea__inference__v1__load_adapter_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__load_adapter_response(void) { return &fovea__inference__v1__load_adapter_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__unload_adapter_request(void) { return &fovea__inference__v1__unload_adapter_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__unload_adapter_response(void) { return &fovea__inference__v1__unload_adapter_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__list_adapters_request(void) { return &fovea__inference__v1__list_adapters_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__list_adapters_response(void) { return &fovea__inference__v1__list_adapters_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__set_alias_request(void) { return &fovea__inference__v1__set_alias_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__set_alias_response(void) { return &fovea__inference__v1__set_alias_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__price_range(void) { return &fovea__inference__v1__price_range__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__provider_costs(void) { return &fovea__inference__v1__provider_costs__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__own_costs(void) { return &fovea__inference__v1__own_costs__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__estimate_cost_request(void) { return &fovea__inference__v1__estimate_cost_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__cost_breakdown(void) { return &fovea__inference__v1__cost_breakdown__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__cost_line(void) { return &fovea__inference__v1__cost_line__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__cost_curve_point(void) { return &fovea__inference__v1__cost_curve_point__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__break_even(void) { return &fovea__inference__v1__break_even__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__estimate_cost_response(void) { return &fovea__inference__v1__estimate_cost_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__generate_request(void) { return &fovea__inference__v1__generate_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__token_candidate(void) { return &fovea__inference__v1__token_candidate__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__token_choice(void) { return &fovea__inference__v1__token_choice__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__field_confidence(void) { return &fovea__inference__v1__field_confidence__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__generated_answer(void) { return &fovea__inference__v1__generated_answer__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__served_by(void) { return &fovea__inference__v1__served_by__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__answer_timing(void) { return &fovea__inference__v1__answer_timing__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__image_use(void) { return &fovea__inference__v1__image_use__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__generate_response(void) { return &fovea__inference__v1__generate_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__generation_start(void) { return &fovea__inference__v1__generation_start__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__answer_delta(void) { return &fovea__inference__v1__answer_delta__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__answer_end(void) { return &fovea__inference__v1__answer_end__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__generation_end(void) { return &fovea__inference__v1__generation_end__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__generate_stream_response(void) { return &fovea__inference__v1__generate_stream_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__score_choices_request(void) { return &fovea__inference__v1__score_choices_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__choice_score(void) { return &fovea__inference__v1__choice_score__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__score_choices_response(void) { return &fovea__inference__v1__score_choices_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__capture_policy(void) { return &fovea__inference__v1__capture_policy__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__alert_threshold(void) { return &fovea__inference__v1__alert_threshold__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__monitoring_policy(void) { return &fovea__inference__v1__monitoring_policy__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__submit_feedback_request(void) { return &fovea__inference__v1__submit_feedback_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__submit_feedback_response(void) { return &fovea__inference__v1__submit_feedback_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__drift_score(void) { return &fovea__inference__v1__drift_score__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__get_drift_request(void) { return &fovea__inference__v1__get_drift_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__get_drift_response(void) { return &fovea__inference__v1__get_drift_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__retraining_draft(void) { return &fovea__inference__v1__retraining_draft__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__monitoring_alert(void) { return &fovea__inference__v1__monitoring_alert__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__watch_alerts_request(void) { return &fovea__inference__v1__watch_alerts_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__watch_alerts_response(void) { return &fovea__inference__v1__watch_alerts_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__parity_row(void) { return &fovea__inference__v1__parity_row__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__check_parity_request(void) { return &fovea__inference__v1__check_parity_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__parity_stage_report(void) { return &fovea__inference__v1__parity_stage_report__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__parity_row_report(void) { return &fovea__inference__v1__parity_row_report__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__check_parity_response(void) { return &fovea__inference__v1__check_parity_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__route_variant(void) { return &fovea__inference__v1__route_variant__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__rollout_gate(void) { return &fovea__inference__v1__rollout_gate__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__rollout_stage(void) { return &fovea__inference__v1__rollout_stage__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__rollout_plan(void) { return &fovea__inference__v1__rollout_plan__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__gate_evidence(void) { return &fovea__inference__v1__gate_evidence__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__route_decision(void) { return &fovea__inference__v1__route_decision__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__route(void) { return &fovea__inference__v1__route__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__set_route_request(void) { return &fovea__inference__v1__set_route_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__get_route_request(void) { return &fovea__inference__v1__get_route_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__list_routes_request(void) { return &fovea__inference__v1__list_routes_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__list_routes_response(void) { return &fovea__inference__v1__list_routes_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__advance_route_request(void) { return &fovea__inference__v1__advance_route_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__inference__v1__roll_back_route_request(void) { return &fovea__inference__v1__roll_back_route_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_google__protobuf__any(void) { return &google__protobuf__any__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_google__rpc__status(void) { return &google__rpc__status__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__testing__v1__echo_request(void) { return &fovea__testing__v1__echo_request__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__testing__v1__echo_response(void) { return &fovea__testing__v1__echo_response__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__testing__v1__everything(void) { return &fovea__testing__v1__everything__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_fovea__testing__v1__everything__nested(void) { return &fovea__testing__v1__everything__nested__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__model_part_summary(void) { return &fovea__trainer__v1__model_part_summary__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__model_file(void) { return &fovea__trainer__v1__model_file__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__registered_model(void) { return &fovea__trainer__v1__registered_model__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__register_model_request(void) { return &fovea__trainer__v1__register_model_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__get_model_request(void) { return &fovea__trainer__v1__get_model_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__list_models_request(void) { return &fovea__trainer__v1__list_models_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__list_models_response(void) { return &fovea__trainer__v1__list_models_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__part_tuning(void) { return &fovea__trainer__v1__part_tuning__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__adapter_tuning(void) { return &fovea__trainer__v1__adapter_tuning__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__optimizer_tuning(void) { return &fovea__trainer__v1__optimizer_tuning__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__batch_tuning(void) { return &fovea__trainer__v1__batch_tuning__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__early_stopping(void) { return &fovea__trainer__v1__early_stopping__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__forgetting_watch(void) { return &fovea__trainer__v1__forgetting_watch__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__train_spec(void) { return &fovea__trainer__v1__train_spec__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__prompt_variant(void) { return &fovea__trainer__v1__prompt_variant__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__baseline_spec(void) { return &fovea__trainer__v1__baseline_spec__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__measuring_spec(void) { return &fovea__trainer__v1__measuring_spec__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__evaluation_target(void) { return &fovea__trainer__v1__evaluation_target__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__evaluate_spec(void) { return &fovea__trainer__v1__evaluate_spec__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__quality_gate(void) { return &fovea__trainer__v1__quality_gate__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__quantize_spec(void) { return &fovea__trainer__v1__quantize_spec__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__merge_spec(void) { return &fovea__trainer__v1__merge_spec__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__job_spec(void) { return &fovea__trainer__v1__job_spec__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__advice_evidence(void) { return &fovea__trainer__v1__advice_evidence__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__plan_step(void) { return &fovea__trainer__v1__plan_step__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__model_choice(void) { return &fovea__trainer__v1__model_choice__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__advise_tuning_request(void) { return &fovea__trainer__v1__advise_tuning_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__advise_tuning_response(void) { return &fovea__trainer__v1__advise_tuning_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__learning_curve_point(void) { return &fovea__trainer__v1__learning_curve_point__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__artifact_summary(void) { return &fovea__trainer__v1__artifact_summary__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__checkpoint(void) { return &fovea__trainer__v1__checkpoint__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__list_checkpoints_request(void) { return &fovea__trainer__v1__list_checkpoints_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__list_checkpoints_response(void) { return &fovea__trainer__v1__list_checkpoints_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__fetch_artifact_request(void) { return &fovea__trainer__v1__fetch_artifact_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__fetch_artifact_response(void) { return &fovea__trainer__v1__fetch_artifact_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__memory_share(void) { return &fovea__trainer__v1__memory_share__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__device_fit(void) { return &fovea__trainer__v1__device_fit__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__job_alternative(void) { return &fovea__trainer__v1__job_alternative__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__job_estimate(void) { return &fovea__trainer__v1__job_estimate__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__estimate_job_request(void) { return &fovea__trainer__v1__estimate_job_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__estimate_job_response(void) { return &fovea__trainer__v1__estimate_job_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__preview_example_request(void) { return &fovea__trainer__v1__preview_example_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__token_span(void) { return &fovea__trainer__v1__token_span__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__image_preview(void) { return &fovea__trainer__v1__image_preview__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__preview_example_response(void) { return &fovea__trainer__v1__preview_example_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__class_score(void) { return &fovea__trainer__v1__class_score__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__confusion_cell(void) { return &fovea__trainer__v1__confusion_cell__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__field_score(void) { return &fovea__trainer__v1__field_score__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__slice_score(void) { return &fovea__trainer__v1__slice_score__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__robustness_score(void) { return &fovea__trainer__v1__robustness_score__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__calibration_bin(void) { return &fovea__trainer__v1__calibration_bin__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__abstention_point(void) { return &fovea__trainer__v1__abstention_point__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__calibration(void) { return &fovea__trainer__v1__calibration__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__prompt_score(void) { return &fovea__trainer__v1__prompt_score__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__prediction(void) { return &fovea__trainer__v1__prediction__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__failure_group(void) { return &fovea__trainer__v1__failure_group__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__evaluation(void) { return &fovea__trainer__v1__evaluation__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__get_evaluation_request(void) { return &fovea__trainer__v1__get_evaluation_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__get_evaluation_response(void) { return &fovea__trainer__v1__get_evaluation_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__compare_evaluations_request(void) { return &fovea__trainer__v1__compare_evaluations_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__metric_comparison(void) { return &fovea__trainer__v1__metric_comparison__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__evaluation_comparison(void) { return &fovea__trainer__v1__evaluation_comparison__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__compare_evaluations_response(void) { return &fovea__trainer__v1__compare_evaluations_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__job_progress(void) { return &fovea__trainer__v1__job_progress__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__job_usage(void) { return &fovea__trainer__v1__job_usage__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__training_job(void) { return &fovea__trainer__v1__training_job__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__create_job_request(void) { return &fovea__trainer__v1__create_job_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__get_job_request(void) { return &fovea__trainer__v1__get_job_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__list_jobs_request(void) { return &fovea__trainer__v1__list_jobs_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__list_jobs_response(void) { return &fovea__trainer__v1__list_jobs_response__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__cancel_job_request(void) { return &fovea__trainer__v1__cancel_job_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__pause_job_request(void) { return &fovea__trainer__v1__pause_job_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__resume_job_request(void) { return &fovea__trainer__v1__resume_job_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__state_change(void) { return &fovea__trainer__v1__state_change__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__step_measures(void) { return &fovea__trainer__v1__step_measures__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__evaluation_event(void) { return &fovea__trainer__v1__evaluation_event__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__warning_event(void) { return &fovea__trainer__v1__warning_event__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__job_event(void) { return &fovea__trainer__v1__job_event__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__watch_job_request(void) { return &fovea__trainer__v1__watch_job_request__descriptor; }
+static inline const ProtobufCMessageDescriptor *schema_of_fovea__trainer__v1__watch_job_response(void) { return &fovea__trainer__v1__watch_job_response__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_google__rpc__error_info(void) { return &google__rpc__error_info__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_google__rpc__retry_info(void) { return &google__rpc__retry_info__descriptor; }
 static inline const ProtobufCMessageDescriptor *schema_of_google__rpc__debug_info(void) { return &google__rpc__debug_info__descriptor; }

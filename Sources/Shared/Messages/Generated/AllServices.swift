@@ -23,7 +23,10 @@ package enum EchoTest {}
 package enum Services {
     /// In the order of the proto files.
     package static let all: [ServiceEntry] = [
+        Datasets.entry,
+        Inference.entry,
         EchoTest.Echo.entry,
+        Training.entry,
         Health.Service.entry,
         ReflectionV1.ServerReflection.entry,
         ReflectionV1Alpha.ServerReflection.entry,

@@ -48,12 +48,12 @@ package struct ImagePayload: WireMessage, Hashable {
 
     /// Exactly one is set. A remote address is never fetched.
     package enum Source: Sendable, Hashable {
-        /// JPEG, PNG, WebP or TIFF as it lies on disk; the kind is found from the bytes. At most
-        /// 32 MiB and 100 megapixels by default; beyond: INVALID_ARGUMENT, IMAGE_TOO_LARGE.
-        case content(Bytes)
         /// SHA-256 of the encoded bytes of an image sent before. Not known (any more): NOT_FOUND,
         /// IMAGE_NOT_FOUND; send the content instead.
         case imageSha256(String)
+        /// JPEG, PNG, WebP or TIFF as it lies on disk; the kind is found from the bytes. At most
+        /// 32 MiB and 100 megapixels by default; beyond: INVALID_ARGUMENT, IMAGE_TOO_LARGE.
+        case content(Bytes)
     }
 }
 
@@ -220,11 +220,11 @@ extension ImagePayload: CBacked {
         fovea__common__v1__image_payload__init(c)
         if !self.displayName.isEmpty { c.pointee.display_name = try writer.string(self.displayName, "display_name") }
         switch self.source {
-        case .content(let value)?:
-            c.pointee.content = writer.bytes(value)
-            c.pointee.source_case = .init(rawValue: 1)
         case .imageSha256(let value)?:
             c.pointee.image_sha256 = try writer.string(value, "image_sha256")
+            c.pointee.source_case = .init(rawValue: 1)
+        case .content(let value)?:
+            c.pointee.content = writer.bytes(value)
             c.pointee.source_case = .init(rawValue: 2)
         case nil: break
         }
@@ -234,9 +234,9 @@ extension ImagePayload: CBacked {
         self.displayName = reader.string(c.pointee.display_name)
         switch c.pointee.source_case.rawValue {
         case 1:
-            self.source = .content(reader.bytes(c.pointee.content))
-        case 2:
             self.source = .imageSha256(reader.string(c.pointee.image_sha256))
+        case 2:
+            self.source = .content(reader.bytes(c.pointee.content))
         default: break
         }
     }

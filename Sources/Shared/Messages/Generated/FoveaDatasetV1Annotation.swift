@@ -155,39 +155,6 @@ package struct ListAnnotationTasksResponse: WireMessage, Hashable {
     package init() {}
 }
 
-/// One person's answer to one row. Never changed; a later vote of the same person supersedes it.
-package struct Vote: WireMessage, Hashable {
-    /// "datasets/{dataset}/votes/{vote}".
-    package var name: String = ""
-    /// The row.
-    package var example: String = ""
-    /// Who.
-    package var annotator: String = ""
-    /// The answer, in the form of the dataset's schema.
-    package var answer: String = ""
-    /// Boxes.
-    package var regions: [ImageRegion] = []
-    /// Tags the annotator suggests, such as "ambiguous".
-    package var tags: [String] = []
-    /// How sure, 0 to 1, by the annotator's own estimate. Unset: not asked.
-    package var confidence: Double?
-    /// Remark for the adjudicator. At most 10,000 bytes.
-    package var comment: String = ""
-    /// Guidelines it was given under.
-    package var guidelines: String = ""
-    /// Time spent, in seconds.
-    package var leadSeconds: Double = 0
-    /// True if the annotator could not answer; answer is then empty.
-    package var skipped: Bool = false
-    /// The vote of the same person that this one supersedes; empty: none.
-    package var supersedes: String = ""
-    /// When it was given.
-    package var createTime: GoogleProtobuf.Timestamp?
-
-    /// With every field unset.
-    package init() {}
-}
-
 /// Gives an answer.
 package struct SubmitAnnotationRequest: WireMessage, Hashable {
     /// "datasets/{dataset}/annotationTasks/{task}".
@@ -214,39 +181,6 @@ package struct SubmitAnnotationResponse: WireMessage, Hashable {
     package var rowComplete: Bool = false
     /// For gold rows, where the dataset shows feedback: whether the answer was right.
     package var goldCorrect: Bool?
-
-    /// With every field unset.
-    package init() {}
-}
-
-/// One record of a discussion. Never changed or removed.
-package struct Adjudication: WireMessage, Hashable {
-    /// "datasets/{dataset}/adjudications/{adjudication}".
-    package var name: String = ""
-    /// The row.
-    package var example: String = ""
-    /// What it is.
-    package var kind: AdjudicationKind = AdjudicationKind(rawValue: 0)
-    /// Who. Given by the server.
-    package var author: String = ""
-    /// The answer decided; a decision only.
-    package var answer: String = ""
-    /// Boxes decided; a decision only.
-    package var regions: [ImageRegion] = []
-    /// Why, or the remark. Required; at most 10,000 bytes.
-    package var reason: String = ""
-    /// Rule it follows, by rule_id. May be empty.
-    package var ruleID: String = ""
-    /// People who stay of another opinion, with the decision recorded all the same.
-    package var dissenters: [String] = []
-    /// The decision taken back; an undo only.
-    package var undone: String = ""
-    /// Tags the row gets; a decision only.
-    package var tags: [String] = []
-    /// Make the row a gold row; a decision only.
-    package var makeGold: Bool = false
-    /// When. Given by the server.
-    package var createTime: GoogleProtobuf.Timestamp?
 
     /// With every field unset.
     package init() {}
@@ -375,43 +309,6 @@ package struct DisagreementState: OpenEnum {
         case 1: "DISAGREEMENT_STATE_OPEN"
         case 2: "DISAGREEMENT_STATE_DECIDED"
         case 3: "DISAGREEMENT_STATE_REOPENED"
-        default: nil
-        }
-    }
-}
-
-/// What kind of record an adjudication is.
-package struct AdjudicationKind: OpenEnum {
-    package let rawValue: Int32
-    package init(rawValue: Int32) { self.rawValue = rawValue }
-
-    /// Never stored.
-    package static let unspecified = Self(rawValue: 0)
-
-    /// A remark in the discussion.
-    package static let comment = Self(rawValue: 1)
-
-    /// The answer of the row.
-    package static let decision = Self(rawValue: 2)
-
-    /// Takes an earlier decision back.
-    package static let undo = Self(rawValue: 3)
-
-    package static let allKnown: [Self] = [
-        Self(rawValue: 0),
-        Self(rawValue: 1),
-        Self(rawValue: 2),
-        Self(rawValue: 3),
-    ]
-
-    package static var enumName: String { "fovea.dataset.v1.AdjudicationKind" }
-
-    package var name: String? {
-        switch rawValue {
-        case 0: "ADJUDICATION_KIND_UNSPECIFIED"
-        case 1: "ADJUDICATION_KIND_COMMENT"
-        case 2: "ADJUDICATION_KIND_DECISION"
-        case 3: "ADJUDICATION_KIND_UNDO"
         default: nil
         }
     }
@@ -744,71 +641,6 @@ extension ListAnnotationTasksResponse: CBacked {
     }
 }
 
-extension Vote: CBacked {
-    package static var messageName: String { "fovea.dataset.v1.Vote" }
-
-    package init(decoding bytes: Bytes) throws(WireError) {
-        self = try decodeMessage(bytes, as: Self.self)
-    }
-
-    package func encode(
-        reserving reserve: (_ count: Int) throws(WireError) -> UnsafeMutableRawPointer
-    ) throws(WireError) {
-        try encodeMessage(self, reserve)
-    }
-
-    static var schema: UnsafePointer<ProtobufCMessageDescriptor> {
-        schema_of_fovea__dataset__v1__vote()
-    }
-
-    func fill(_ c: UnsafeMutablePointer<Fovea__Dataset__V1__Vote>, _ writer: WireWriter)
-        throws(WireError)
-    {
-        fovea__dataset__v1__vote__init(c)
-        if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
-        if !self.example.isEmpty { c.pointee.example = try writer.string(self.example, "example") }
-        if !self.annotator.isEmpty { c.pointee.annotator = try writer.string(self.annotator, "annotator") }
-        if !self.answer.isEmpty { c.pointee.answer = try writer.string(self.answer, "answer") }
-        if !self.regions.isEmpty {
-            c.pointee.n_regions = self.regions.count
-            c.pointee.regions = try writer.messages(self.regions)
-        }
-        if !self.tags.isEmpty {
-            c.pointee.n_tags = self.tags.count
-            c.pointee.tags = try writer.strings(self.tags, "tags")
-        }
-        if let value = self.confidence {
-            c.pointee.confidence = value
-            c.pointee._confidence_case = .init(rawValue: 7)
-        }
-        if !self.comment.isEmpty { c.pointee.comment = try writer.string(self.comment, "comment") }
-        if !self.guidelines.isEmpty { c.pointee.guidelines = try writer.string(self.guidelines, "guidelines") }
-        c.pointee.lead_seconds = self.leadSeconds
-        try writer.keepNegativeZero(self.leadSeconds, field: 10, of: &c.pointee.base)
-        c.pointee.skipped = self.skipped ? 1 : 0
-        if !self.supersedes.isEmpty { c.pointee.supersedes = try writer.string(self.supersedes, "supersedes") }
-        if let value = self.createTime { c.pointee.create_time = try writer.message(value) }
-    }
-
-    init(_ c: UnsafePointer<Fovea__Dataset__V1__Vote>, _ reader: borrowing WireReader) {
-        self.name = reader.string(c.pointee.name)
-        self.example = reader.string(c.pointee.example)
-        self.annotator = reader.string(c.pointee.annotator)
-        self.answer = reader.string(c.pointee.answer)
-        self.regions = reader.messages(c.pointee.regions, c.pointee.n_regions, as: ImageRegion.self)
-        self.tags = reader.strings(c.pointee.tags, c.pointee.n_tags)
-        if c.pointee._confidence_case.rawValue == 7 {
-            self.confidence = c.pointee.confidence
-        }
-        self.comment = reader.string(c.pointee.comment)
-        self.guidelines = reader.string(c.pointee.guidelines)
-        self.leadSeconds = c.pointee.lead_seconds
-        self.skipped = c.pointee.skipped != 0
-        self.supersedes = reader.string(c.pointee.supersedes)
-        self.createTime = reader.message(c.pointee.create_time, as: GoogleProtobuf.Timestamp.self)
-    }
-}
-
 extension SubmitAnnotationRequest: CBacked {
     package static var messageName: String { "fovea.dataset.v1.SubmitAnnotationRequest" }
 
@@ -881,68 +713,6 @@ extension SubmitAnnotationResponse: CBacked {
         if c.pointee._gold_correct_case.rawValue == 3 {
             self.goldCorrect = c.pointee.gold_correct != 0
         }
-    }
-}
-
-extension Adjudication: CBacked {
-    package static var messageName: String { "fovea.dataset.v1.Adjudication" }
-
-    package init(decoding bytes: Bytes) throws(WireError) {
-        self = try decodeMessage(bytes, as: Self.self)
-    }
-
-    package func encode(
-        reserving reserve: (_ count: Int) throws(WireError) -> UnsafeMutableRawPointer
-    ) throws(WireError) {
-        try encodeMessage(self, reserve)
-    }
-
-    static var schema: UnsafePointer<ProtobufCMessageDescriptor> {
-        schema_of_fovea__dataset__v1__adjudication()
-    }
-
-    func fill(_ c: UnsafeMutablePointer<Fovea__Dataset__V1__Adjudication>, _ writer: WireWriter)
-        throws(WireError)
-    {
-        fovea__dataset__v1__adjudication__init(c)
-        if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
-        if !self.example.isEmpty { c.pointee.example = try writer.string(self.example, "example") }
-        c.pointee.kind = Fovea__Dataset__V1__AdjudicationKind(rawValue: .init(truncatingIfNeeded: self.kind.rawValue))
-        if !self.author.isEmpty { c.pointee.author = try writer.string(self.author, "author") }
-        if !self.answer.isEmpty { c.pointee.answer = try writer.string(self.answer, "answer") }
-        if !self.regions.isEmpty {
-            c.pointee.n_regions = self.regions.count
-            c.pointee.regions = try writer.messages(self.regions)
-        }
-        if !self.reason.isEmpty { c.pointee.reason = try writer.string(self.reason, "reason") }
-        if !self.ruleID.isEmpty { c.pointee.rule_id = try writer.string(self.ruleID, "rule_id") }
-        if !self.dissenters.isEmpty {
-            c.pointee.n_dissenters = self.dissenters.count
-            c.pointee.dissenters = try writer.strings(self.dissenters, "dissenters")
-        }
-        if !self.undone.isEmpty { c.pointee.undone = try writer.string(self.undone, "undone") }
-        if !self.tags.isEmpty {
-            c.pointee.n_tags = self.tags.count
-            c.pointee.tags = try writer.strings(self.tags, "tags")
-        }
-        c.pointee.make_gold = self.makeGold ? 1 : 0
-        if let value = self.createTime { c.pointee.create_time = try writer.message(value) }
-    }
-
-    init(_ c: UnsafePointer<Fovea__Dataset__V1__Adjudication>, _ reader: borrowing WireReader) {
-        self.name = reader.string(c.pointee.name)
-        self.example = reader.string(c.pointee.example)
-        self.kind = AdjudicationKind(rawValue: Int32(truncatingIfNeeded: c.pointee.kind.rawValue))
-        self.author = reader.string(c.pointee.author)
-        self.answer = reader.string(c.pointee.answer)
-        self.regions = reader.messages(c.pointee.regions, c.pointee.n_regions, as: ImageRegion.self)
-        self.reason = reader.string(c.pointee.reason)
-        self.ruleID = reader.string(c.pointee.rule_id)
-        self.dissenters = reader.strings(c.pointee.dissenters, c.pointee.n_dissenters)
-        self.undone = reader.string(c.pointee.undone)
-        self.tags = reader.strings(c.pointee.tags, c.pointee.n_tags)
-        self.makeGold = c.pointee.make_gold != 0
-        self.createTime = reader.message(c.pointee.create_time, as: GoogleProtobuf.Timestamp.self)
     }
 }
 

@@ -131,6 +131,13 @@ package struct Dataset: WireMessage, Hashable {
     package var defaultPrompt: String = ""
     /// Standing instructions of all rows that have none. May be empty.
     package var defaultSystemText: String = ""
+    /// Tell annotators after a gold row whether they were right. Default: no.
+    package var goldFeedback: Bool = false
+    /// Augmentation in force; unset: none. Changed by SetAugmentationPolicy only.
+    package var augmentationPolicy: AugmentationPolicy?
+    /// A revision of the guidelines in full, where GetDataset was asked for it. Changed by
+    /// PutGuidelines only.
+    package var guidelinesContent: Guidelines?
 
     /// With every field unset.
     package init() {}
@@ -159,6 +166,8 @@ package struct CreateDatasetRequest: WireMessage, Hashable {
 package struct GetDatasetRequest: WireMessage, Hashable {
     /// "datasets/{dataset}".
     package var name: String = ""
+    /// Send this revision of the guidelines in full. 0: the present one. Unset: none.
+    package var guidelinesRevision: UInt32?
 
     /// With every field unset.
     package init() {}
@@ -638,6 +647,9 @@ extension Dataset: CBacked {
         if !self.etag.isEmpty { c.pointee.etag = try writer.string(self.etag, "etag") }
         if !self.defaultPrompt.isEmpty { c.pointee.default_prompt = try writer.string(self.defaultPrompt, "default_prompt") }
         if !self.defaultSystemText.isEmpty { c.pointee.default_system_text = try writer.string(self.defaultSystemText, "default_system_text") }
+        c.pointee.gold_feedback = self.goldFeedback ? 1 : 0
+        if let value = self.augmentationPolicy { c.pointee.augmentation_policy = try writer.message(value) }
+        if let value = self.guidelinesContent { c.pointee.guidelines_content = try writer.message(value) }
     }
 
     init(_ c: UnsafePointer<Fovea__Dataset__V1__Dataset>, _ reader: borrowing WireReader) {
@@ -673,6 +685,9 @@ extension Dataset: CBacked {
         self.etag = reader.string(c.pointee.etag)
         self.defaultPrompt = reader.string(c.pointee.default_prompt)
         self.defaultSystemText = reader.string(c.pointee.default_system_text)
+        self.goldFeedback = c.pointee.gold_feedback != 0
+        self.augmentationPolicy = reader.message(c.pointee.augmentation_policy, as: AugmentationPolicy.self)
+        self.guidelinesContent = reader.message(c.pointee.guidelines_content, as: Guidelines.self)
     }
 }
 
@@ -733,10 +748,17 @@ extension GetDatasetRequest: CBacked {
     {
         fovea__dataset__v1__get_dataset_request__init(c)
         if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
+        if let value = self.guidelinesRevision {
+            c.pointee.guidelines_revision = value
+            c.pointee._guidelines_revision_case = .init(rawValue: 2)
+        }
     }
 
     init(_ c: UnsafePointer<Fovea__Dataset__V1__GetDatasetRequest>, _ reader: borrowing WireReader) {
         self.name = reader.string(c.pointee.name)
+        if c.pointee._guidelines_revision_case.rawValue == 2 {
+            self.guidelinesRevision = c.pointee.guidelines_revision
+        }
     }
 }
 

@@ -70,7 +70,8 @@ package struct Example: WireMessage, Hashable {
     package var answerOrigin: AnswerOrigin = AnswerOrigin(rawValue: 0)
     /// Guidelines in force when the answer was decided; empty: none.
     package var guidelines: String = ""
-    /// True for a row with a known answer, mixed into the queue to watch annotators.
+    /// True for a row with a known answer, mixed into the queue to watch annotators. Callers below
+    /// role trainer see gold rows without this mark and without the answer.
     package var gold: Bool = false
     /// SHA-256 over everything that training sees: images, turns, regions.
     package var contentSha256: String = ""
@@ -84,6 +85,10 @@ package struct Example: WireMessage, Hashable {
     package var createTime: GoogleProtobuf.Timestamp?
     /// When anything about it last changed.
     package var updateTime: GoogleProtobuf.Timestamp?
+    /// All votes in order of time, where asked for.
+    package var votes: [Vote] = []
+    /// The discussion in order of time, where asked for.
+    package var adjudications: [Adjudication] = []
 
     /// With every field unset.
     package init() {}
@@ -97,6 +102,8 @@ package struct GetExampleRequest: WireMessage, Hashable {
     package var includeContent: Bool = false
     /// Instead of full images send JPEG thumbnails with this longest side, 16 to 1,024 pixels. 0: no.
     package var thumbnailSidePixels: UInt32 = 0
+    /// Send votes and discussion too. Needs role operator, since votes are then no longer blind.
+    package var includeVotes: Bool = false
 
     /// With every field unset.
     package init() {}
@@ -112,7 +119,8 @@ package struct ListExamplesRequest: WireMessage, Hashable {
     package var pageToken: String = ""
     /// AIP-160 over row_id, state, tags, split, gold, answer, answer_origin, guidelines_revision,
     /// group.KEY, attributes.KEY, rights.source, rights.licence, width_pixels, height_pixels,
-    /// create_time; such as "tags:negative AND guidelines_revision < 3". Empty: all.
+    /// create_time; such as "tags:negative AND guidelines_revision < 3". Empty: all. "gold" needs
+    /// role trainer.
     package var filter: String = ""
     /// row_id, create_time or update_time, with optional " desc". Empty: row_id.
     package var orderBy: String = ""
@@ -445,6 +453,14 @@ extension Example: CBacked {
         c.pointee.vote_count = self.voteCount
         if let value = self.createTime { c.pointee.create_time = try writer.message(value) }
         if let value = self.updateTime { c.pointee.update_time = try writer.message(value) }
+        if !self.votes.isEmpty {
+            c.pointee.n_votes = self.votes.count
+            c.pointee.votes = try writer.messages(self.votes)
+        }
+        if !self.adjudications.isEmpty {
+            c.pointee.n_adjudications = self.adjudications.count
+            c.pointee.adjudications = try writer.messages(self.adjudications)
+        }
     }
 
     init(_ c: UnsafePointer<Fovea__Dataset__V1__Example>, _ reader: borrowing WireReader) {
@@ -481,6 +497,8 @@ extension Example: CBacked {
         self.voteCount = c.pointee.vote_count
         self.createTime = reader.message(c.pointee.create_time, as: GoogleProtobuf.Timestamp.self)
         self.updateTime = reader.message(c.pointee.update_time, as: GoogleProtobuf.Timestamp.self)
+        self.votes = reader.messages(c.pointee.votes, c.pointee.n_votes, as: Vote.self)
+        self.adjudications = reader.messages(c.pointee.adjudications, c.pointee.n_adjudications, as: Adjudication.self)
     }
 }
 
@@ -508,12 +526,14 @@ extension GetExampleRequest: CBacked {
         if !self.name.isEmpty { c.pointee.name = try writer.string(self.name, "name") }
         c.pointee.include_content = self.includeContent ? 1 : 0
         c.pointee.thumbnail_side_pixels = self.thumbnailSidePixels
+        c.pointee.include_votes = self.includeVotes ? 1 : 0
     }
 
     init(_ c: UnsafePointer<Fovea__Dataset__V1__GetExampleRequest>, _ reader: borrowing WireReader) {
         self.name = reader.string(c.pointee.name)
         self.includeContent = c.pointee.include_content != 0
         self.thumbnailSidePixels = c.pointee.thumbnail_side_pixels
+        self.includeVotes = c.pointee.include_votes != 0
     }
 }
 

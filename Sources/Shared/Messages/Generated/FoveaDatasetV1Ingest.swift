@@ -72,12 +72,12 @@ package struct RowImage: WireMessage, Hashable {
 
     /// Exactly one is set.
     package enum Source: Sendable, Hashable {
-        /// Encoded bytes.
-        case content(Bytes)
         /// Key of an ImageUpload earlier in the stream.
         case uploadKey(String)
         /// SHA-256 of an image the dataset has, as uploaded or as stored.
         case imageSha256(String)
+        /// Encoded bytes.
+        case content(Bytes)
     }
 }
 
@@ -400,14 +400,14 @@ extension RowImage: CBacked {
         fovea__dataset__v1__row_image__init(c)
         if !self.displayName.isEmpty { c.pointee.display_name = try writer.string(self.displayName, "display_name") }
         switch self.source {
-        case .content(let value)?:
-            c.pointee.content = writer.bytes(value)
-            c.pointee.source_case = .init(rawValue: 1)
         case .uploadKey(let value)?:
             c.pointee.upload_key = try writer.string(value, "upload_key")
-            c.pointee.source_case = .init(rawValue: 2)
+            c.pointee.source_case = .init(rawValue: 1)
         case .imageSha256(let value)?:
             c.pointee.image_sha256 = try writer.string(value, "image_sha256")
+            c.pointee.source_case = .init(rawValue: 2)
+        case .content(let value)?:
+            c.pointee.content = writer.bytes(value)
             c.pointee.source_case = .init(rawValue: 3)
         case nil: break
         }
@@ -417,11 +417,11 @@ extension RowImage: CBacked {
         self.displayName = reader.string(c.pointee.display_name)
         switch c.pointee.source_case.rawValue {
         case 1:
-            self.source = .content(reader.bytes(c.pointee.content))
-        case 2:
             self.source = .uploadKey(reader.string(c.pointee.upload_key))
-        case 3:
+        case 2:
             self.source = .imageSha256(reader.string(c.pointee.image_sha256))
+        case 3:
+            self.source = .content(reader.bytes(c.pointee.content))
         default: break
         }
     }

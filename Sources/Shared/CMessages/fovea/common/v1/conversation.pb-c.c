@@ -305,26 +305,26 @@ const ProtobufCMessageDescriptor fovea__common__v1__turn__descriptor =
 static const ProtobufCFieldDescriptor fovea__common__v1__image_payload__field_descriptors[3] =
 {
   {
-    "content",
-    1,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Fovea__Common__V1__ImagePayload, source_case),
-    offsetof(Fovea__Common__V1__ImagePayload, content),
-    NULL,
-    NULL,
-    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "image_sha256",
-    2,
+    1,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_STRING,
     offsetof(Fovea__Common__V1__ImagePayload, source_case),
     offsetof(Fovea__Common__V1__ImagePayload, image_sha256),
     NULL,
     &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "content",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Fovea__Common__V1__ImagePayload, source_case),
+    offsetof(Fovea__Common__V1__ImagePayload, content),
+    NULL,
+    NULL,
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -342,9 +342,9 @@ static const ProtobufCFieldDescriptor fovea__common__v1__image_payload__field_de
   },
 };
 static const unsigned fovea__common__v1__image_payload__field_indices_by_name[] = {
-  0,   /* field[0] = content */
+  1,   /* field[1] = content */
   2,   /* field[2] = display_name */
-  1,   /* field[1] = image_sha256 */
+  0,   /* field[0] = image_sha256 */
 };
 static const ProtobufCIntRange fovea__common__v1__image_payload__number_ranges[1 + 1] =
 {

@@ -1047,7 +1047,7 @@ const ProtobufCMessageDescriptor fovea__dataset__v1__dataset__labels_entry__desc
   (ProtobufCMessageInit) fovea__dataset__v1__dataset__labels_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor fovea__dataset__v1__dataset__field_descriptors[23] =
+static const ProtobufCFieldDescriptor fovea__dataset__v1__dataset__field_descriptors[26] =
 {
   {
     "name",
@@ -1325,10 +1325,47 @@ static const ProtobufCFieldDescriptor fovea__dataset__v1__dataset__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "gold_feedback",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Fovea__Dataset__V1__Dataset, gold_feedback),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "augmentation_policy",
+    25,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Fovea__Dataset__V1__Dataset, augmentation_policy),
+    &fovea__dataset__v1__augmentation_policy__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "guidelines_content",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Fovea__Dataset__V1__Dataset, guidelines_content),
+    &fovea__dataset__v1__guidelines__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned fovea__dataset__v1__dataset__field_indices_by_name[] = {
   10,   /* field[10] = annotators_per_row */
   5,   /* field[5] = answer_schema */
+  24,   /* field[24] = augmentation_policy */
   18,   /* field[18] = create_time */
   21,   /* field[21] = default_prompt */
   22,   /* field[22] = default_system_text */
@@ -1337,8 +1374,10 @@ static const unsigned fovea__dataset__v1__dataset__field_indices_by_name[] = {
   4,   /* field[4] = domain */
   20,   /* field[20] = etag */
   14,   /* field[14] = example_count */
+  23,   /* field[23] = gold_feedback */
   7,   /* field[7] = group_keys */
   12,   /* field[12] = guidelines */
+  25,   /* field[25] = guidelines_content */
   15,   /* field[15] = image_count */
   9,   /* field[9] = image_limits */
   17,   /* field[17] = labels */
@@ -1354,7 +1393,7 @@ static const unsigned fovea__dataset__v1__dataset__field_indices_by_name[] = {
 static const ProtobufCIntRange fovea__dataset__v1__dataset__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 23 }
+  { 0, 26 }
 };
 const ProtobufCMessageDescriptor fovea__dataset__v1__dataset__descriptor =
 {
@@ -1364,7 +1403,7 @@ const ProtobufCMessageDescriptor fovea__dataset__v1__dataset__descriptor =
   "Fovea__Dataset__V1__Dataset",
   "fovea.dataset.v1",
   sizeof(Fovea__Dataset__V1__Dataset),
-  23,
+  26,
   fovea__dataset__v1__dataset__field_descriptors,
   fovea__dataset__v1__dataset__field_indices_by_name,
   1,  fovea__dataset__v1__dataset__number_ranges,
@@ -1448,7 +1487,7 @@ const ProtobufCMessageDescriptor fovea__dataset__v1__create_dataset_request__des
   (ProtobufCMessageInit) fovea__dataset__v1__create_dataset_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor fovea__dataset__v1__get_dataset_request__field_descriptors[1] =
+static const ProtobufCFieldDescriptor fovea__dataset__v1__get_dataset_request__field_descriptors[2] =
 {
   {
     "name",
@@ -1462,14 +1501,27 @@ static const ProtobufCFieldDescriptor fovea__dataset__v1__get_dataset_request__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "guidelines_revision",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Fovea__Dataset__V1__GetDatasetRequest, _guidelines_revision_case),
+    offsetof(Fovea__Dataset__V1__GetDatasetRequest, guidelines_revision),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned fovea__dataset__v1__get_dataset_request__field_indices_by_name[] = {
+  1,   /* field[1] = guidelines_revision */
   0,   /* field[0] = name */
 };
 static const ProtobufCIntRange fovea__dataset__v1__get_dataset_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor fovea__dataset__v1__get_dataset_request__descriptor =
 {
@@ -1479,7 +1531,7 @@ const ProtobufCMessageDescriptor fovea__dataset__v1__get_dataset_request__descri
   "Fovea__Dataset__V1__GetDatasetRequest",
   "fovea.dataset.v1",
   sizeof(Fovea__Dataset__V1__GetDatasetRequest),
-  1,
+  2,
   fovea__dataset__v1__get_dataset_request__field_descriptors,
   fovea__dataset__v1__get_dataset_request__field_indices_by_name,
   1,  fovea__dataset__v1__get_dataset_request__number_ranges,

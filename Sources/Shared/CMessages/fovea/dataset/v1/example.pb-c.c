@@ -700,7 +700,7 @@ const ProtobufCMessageDescriptor fovea__dataset__v1__example__attributes_entry__
   (ProtobufCMessageInit) fovea__dataset__v1__example__attributes_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor fovea__dataset__v1__example__field_descriptors[19] =
+static const ProtobufCFieldDescriptor fovea__dataset__v1__example__field_descriptors[21] =
 {
   {
     "name",
@@ -930,8 +930,33 @@ static const ProtobufCFieldDescriptor fovea__dataset__v1__example__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "votes",
+    20,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Fovea__Dataset__V1__Example, n_votes),
+    offsetof(Fovea__Dataset__V1__Example, votes),
+    &fovea__dataset__v1__vote__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "adjudications",
+    21,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Fovea__Dataset__V1__Example, n_adjudications),
+    offsetof(Fovea__Dataset__V1__Example, adjudications),
+    &fovea__dataset__v1__adjudication__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned fovea__dataset__v1__example__field_indices_by_name[] = {
+  20,   /* field[20] = adjudications */
   10,   /* field[10] = answer_origin */
   7,   /* field[7] = attributes */
   13,   /* field[13] = content_sha256 */
@@ -951,11 +976,12 @@ static const unsigned fovea__dataset__v1__example__field_indices_by_name[] = {
   3,   /* field[3] = turns */
   18,   /* field[18] = update_time */
   16,   /* field[16] = vote_count */
+  19,   /* field[19] = votes */
 };
 static const ProtobufCIntRange fovea__dataset__v1__example__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 19 }
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor fovea__dataset__v1__example__descriptor =
 {
@@ -965,14 +991,14 @@ const ProtobufCMessageDescriptor fovea__dataset__v1__example__descriptor =
   "Fovea__Dataset__V1__Example",
   "fovea.dataset.v1",
   sizeof(Fovea__Dataset__V1__Example),
-  19,
+  21,
   fovea__dataset__v1__example__field_descriptors,
   fovea__dataset__v1__example__field_indices_by_name,
   1,  fovea__dataset__v1__example__number_ranges,
   (ProtobufCMessageInit) fovea__dataset__v1__example__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor fovea__dataset__v1__get_example_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor fovea__dataset__v1__get_example_request__field_descriptors[4] =
 {
   {
     "name",
@@ -1010,16 +1036,29 @@ static const ProtobufCFieldDescriptor fovea__dataset__v1__get_example_request__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "include_votes",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Fovea__Dataset__V1__GetExampleRequest, include_votes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned fovea__dataset__v1__get_example_request__field_indices_by_name[] = {
   1,   /* field[1] = include_content */
+  3,   /* field[3] = include_votes */
   0,   /* field[0] = name */
   2,   /* field[2] = thumbnail_side_pixels */
 };
 static const ProtobufCIntRange fovea__dataset__v1__get_example_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor fovea__dataset__v1__get_example_request__descriptor =
 {
@@ -1029,7 +1068,7 @@ const ProtobufCMessageDescriptor fovea__dataset__v1__get_example_request__descri
   "Fovea__Dataset__V1__GetExampleRequest",
   "fovea.dataset.v1",
   sizeof(Fovea__Dataset__V1__GetExampleRequest),
-  3,
+  4,
   fovea__dataset__v1__get_example_request__field_descriptors,
   fovea__dataset__v1__get_example_request__field_indices_by_name,
   1,  fovea__dataset__v1__get_example_request__number_ranges,

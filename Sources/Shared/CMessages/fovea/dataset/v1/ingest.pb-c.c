@@ -639,20 +639,8 @@ const ProtobufCMessageDescriptor fovea__dataset__v1__image_upload__descriptor =
 static const ProtobufCFieldDescriptor fovea__dataset__v1__row_image__field_descriptors[4] =
 {
   {
-    "content",
-    1,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Fovea__Dataset__V1__RowImage, source_case),
-    offsetof(Fovea__Dataset__V1__RowImage, content),
-    NULL,
-    NULL,
-    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "upload_key",
-    2,
+    1,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_STRING,
     offsetof(Fovea__Dataset__V1__RowImage, source_case),
@@ -664,13 +652,25 @@ static const ProtobufCFieldDescriptor fovea__dataset__v1__row_image__field_descr
   },
   {
     "image_sha256",
-    3,
+    2,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_STRING,
     offsetof(Fovea__Dataset__V1__RowImage, source_case),
     offsetof(Fovea__Dataset__V1__RowImage, image_sha256),
     NULL,
     &protobuf_c_empty_string,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "content",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Fovea__Dataset__V1__RowImage, source_case),
+    offsetof(Fovea__Dataset__V1__RowImage, content),
+    NULL,
+    NULL,
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -688,10 +688,10 @@ static const ProtobufCFieldDescriptor fovea__dataset__v1__row_image__field_descr
   },
 };
 static const unsigned fovea__dataset__v1__row_image__field_indices_by_name[] = {
-  0,   /* field[0] = content */
+  2,   /* field[2] = content */
   3,   /* field[3] = display_name */
-  2,   /* field[2] = image_sha256 */
-  1,   /* field[1] = upload_key */
+  1,   /* field[1] = image_sha256 */
+  0,   /* field[0] = upload_key */
 };
 static const ProtobufCIntRange fovea__dataset__v1__row_image__number_ranges[1 + 1] =
 {

@@ -116,8 +116,8 @@ struct  Fovea__Common__V1__Turn
 
 typedef enum {
   FOVEA__COMMON__V1__IMAGE_PAYLOAD__SOURCE__NOT_SET = 0,
-  FOVEA__COMMON__V1__IMAGE_PAYLOAD__SOURCE_CONTENT = 1,
-  FOVEA__COMMON__V1__IMAGE_PAYLOAD__SOURCE_IMAGE_SHA256 = 2
+  FOVEA__COMMON__V1__IMAGE_PAYLOAD__SOURCE_IMAGE_SHA256 = 1,
+  FOVEA__COMMON__V1__IMAGE_PAYLOAD__SOURCE_CONTENT = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(FOVEA__COMMON__V1__IMAGE_PAYLOAD__SOURCE__CASE)
 } Fovea__Common__V1__ImagePayload__SourceCase;
 
@@ -134,15 +134,15 @@ struct  Fovea__Common__V1__ImagePayload
   Fovea__Common__V1__ImagePayload__SourceCase source_case;
   union {
     /*
-     * JPEG, PNG, WebP or TIFF as it lies on disk; the kind is found from the bytes. At most
-     * 32 MiB and 100 megapixels by default; beyond: INVALID_ARGUMENT, IMAGE_TOO_LARGE.
-     */
-    ProtobufCBinaryData content;
-    /*
      * SHA-256 of the encoded bytes of an image sent before. Not known (any more): NOT_FOUND,
      * IMAGE_NOT_FOUND; send the content instead.
      */
     char *image_sha256;
+    /*
+     * JPEG, PNG, WebP or TIFF as it lies on disk; the kind is found from the bytes. At most
+     * 32 MiB and 100 megapixels by default; beyond: INVALID_ARGUMENT, IMAGE_TOO_LARGE.
+     */
+    ProtobufCBinaryData content;
   };
 };
 #define FOVEA__COMMON__V1__IMAGE_PAYLOAD__INIT \

@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "fovea/common/v1/conversation.pb-c.h"
+#include "fovea/dataset/v1/vote.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
 typedef struct Fovea__Dataset__V1__ExampleRights Fovea__Dataset__V1__ExampleRights;
@@ -267,7 +268,8 @@ struct  Fovea__Dataset__V1__Example
    */
   char *guidelines;
   /*
-   * True for a row with a known answer, mixed into the queue to watch annotators.
+   * True for a row with a known answer, mixed into the queue to watch annotators. Callers below
+   * role trainer see gold rows without this mark and without the answer.
    */
   protobuf_c_boolean gold;
   /*
@@ -294,10 +296,20 @@ struct  Fovea__Dataset__V1__Example
    * When anything about it last changed.
    */
   Google__Protobuf__Timestamp *update_time;
+  /*
+   * All votes in order of time, where asked for.
+   */
+  size_t n_votes;
+  Fovea__Dataset__V1__Vote **votes;
+  /*
+   * The discussion in order of time, where asked for.
+   */
+  size_t n_adjudications;
+  Fovea__Dataset__V1__Adjudication **adjudications;
 };
 #define FOVEA__DATASET__V1__EXAMPLE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&fovea__dataset__v1__example__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, NULL, FOVEA__DATASET__V1__EXAMPLE_STATE__EXAMPLE_STATE_UNSPECIFIED, FOVEA__DATASET__V1__ANSWER_ORIGIN__ANSWER_ORIGIN_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, FOVEA__DATASET__V1__SPLIT_KIND__SPLIT_KIND_UNSPECIFIED, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, NULL, FOVEA__DATASET__V1__EXAMPLE_STATE__EXAMPLE_STATE_UNSPECIFIED, FOVEA__DATASET__V1__ANSWER_ORIGIN__ANSWER_ORIGIN_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, FOVEA__DATASET__V1__SPLIT_KIND__SPLIT_KIND_UNSPECIFIED, 0, NULL, NULL, 0,NULL, 0,NULL }
 
 
 /*
@@ -318,10 +330,14 @@ struct  Fovea__Dataset__V1__GetExampleRequest
    * Instead of full images send JPEG thumbnails with this longest side, 16 to 1,024 pixels. 0: no.
    */
   uint32_t thumbnail_side_pixels;
+  /*
+   * Send votes and discussion too. Needs role operator, since votes are then no longer blind.
+   */
+  protobuf_c_boolean include_votes;
 };
 #define FOVEA__DATASET__V1__GET_EXAMPLE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&fovea__dataset__v1__get_example_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, 0 }
+    , (char *)protobuf_c_empty_string, 0, 0, 0 }
 
 
 /*
@@ -345,7 +361,8 @@ struct  Fovea__Dataset__V1__ListExamplesRequest
   /*
    * AIP-160 over row_id, state, tags, split, gold, answer, answer_origin, guidelines_revision,
    * group.KEY, attributes.KEY, rights.source, rights.licence, width_pixels, height_pixels,
-   * create_time; such as "tags:negative AND guidelines_revision < 3". Empty: all.
+   * create_time; such as "tags:negative AND guidelines_revision < 3". Empty: all. "gold" needs
+   * role trainer.
    */
   char *filter;
   /*

@@ -192,9 +192,9 @@ struct  Fovea__Dataset__V1__ImageUpload
 
 typedef enum {
   FOVEA__DATASET__V1__ROW_IMAGE__SOURCE__NOT_SET = 0,
-  FOVEA__DATASET__V1__ROW_IMAGE__SOURCE_CONTENT = 1,
-  FOVEA__DATASET__V1__ROW_IMAGE__SOURCE_UPLOAD_KEY = 2,
-  FOVEA__DATASET__V1__ROW_IMAGE__SOURCE_IMAGE_SHA256 = 3
+  FOVEA__DATASET__V1__ROW_IMAGE__SOURCE_UPLOAD_KEY = 1,
+  FOVEA__DATASET__V1__ROW_IMAGE__SOURCE_IMAGE_SHA256 = 2,
+  FOVEA__DATASET__V1__ROW_IMAGE__SOURCE_CONTENT = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(FOVEA__DATASET__V1__ROW_IMAGE__SOURCE__CASE)
 } Fovea__Dataset__V1__RowImage__SourceCase;
 
@@ -211,10 +211,6 @@ struct  Fovea__Dataset__V1__RowImage
   Fovea__Dataset__V1__RowImage__SourceCase source_case;
   union {
     /*
-     * Encoded bytes.
-     */
-    ProtobufCBinaryData content;
-    /*
      * Key of an ImageUpload earlier in the stream.
      */
     char *upload_key;
@@ -222,6 +218,10 @@ struct  Fovea__Dataset__V1__RowImage
      * SHA-256 of an image the dataset has, as uploaded or as stored.
      */
     char *image_sha256;
+    /*
+     * Encoded bytes.
+     */
+    ProtobufCBinaryData content;
   };
 };
 #define FOVEA__DATASET__V1__ROW_IMAGE__INIT \
