@@ -36,6 +36,7 @@ let package = Package(
         shared("RPC", ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"]),
         tests("BaseTests", ["Base"]),
         tests("RPCTests", ["Base", "RPC"]),
+        tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17
