@@ -29,4 +29,5 @@ parts() { find Benchmarks -mindepth 2 -maxdepth 2 -name 'run.*' -printf '%h\n' \
 
 export SMOKE=${SMOKE:-}
 [ $# -gt 0 ] || { read -ra all <<<"$(parts)"; set -- "${all[@]}"; }
+[ $# -gt 0 ] || { echo "bench: there are no benchmarks" >&2; exit 1; }
 for part in "$@"; do run_part "$part"; done

@@ -7,6 +7,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-export ASAN_OPTIONS="detect_leaks=1 exitcode=66"
-FOVEA_FUZZ_CASES=${1:-1000000} FOVEA_FUZZ_SEED=${2:-1} \
-    swift test --sanitize=address --scratch-path .build-asan --disable-xctest --filter Fuzz
+FILTER=Fuzz FOVEA_FUZZ_CASES=${1:-1000000} FOVEA_FUZZ_SEED=${2:-1} scripts/sanitize.sh address

@@ -6,4 +6,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 FOVEA_SOAK_CALLS=${1:-1000000} \
-    swift test --configuration release --scratch-path .build-soak --disable-xctest --filter Soak
+    swift test --configuration release --scratch-path .build-soak --disable-xctest --filter Soak \
+    | scripts/some-tests.sh

@@ -3,15 +3,18 @@ enum Layout {
     /// What each target may import besides the standard library, Foundation and Dispatch.
     /// STYLE.md explains the graph; a C module is imported by the targets that wrap it.
     static let imports: [String: Set<String>] = {
-        let service: Set = ["Base", "RPC", "Messages", "Operation", "Storage", "Images", "Text"]
+        let service: Set = [
+            "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
+        ]
         let models: Set = ["Base", "Numerics", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
         return [
             "Base": [],
+            "Digests": ["Base", "CCrypto"],
             "RPC": ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
             "Storage": ["Base", "CSQLite"],
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
-            "Operation": ["Base", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
+            "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
             "Layers": ["Base", "Numerics"],
             "Text": ["Base"],
@@ -66,6 +69,9 @@ enum Layout {
         "DataFrame", "ErrorInfo", "RetryInfo", "ResourceInfo", "RequestInfo", "DebugInfo",
         "ModelInfo", "GetModelInfo",
     ]
+
+    /// Functions whose parameters a C library chose.
+    static let givenSignatures: Set = ["answerRequest"]
 
     /// Names that mean the same everywhere, so that a comment would only repeat them.
     static let plainNames: Set = ["count", "isEmpty"]

@@ -130,6 +130,12 @@ import Testing
                 @inlinable
                 package func i() { let j = 1 }
                 public func k() {}
+                package func i(m: Int) {}
+            }
+            /// Documented.
+            package struct N {
+                package let o: Int
+                package var p: Int { 1 }
             }
             extension C: Sequence {
                 package func makeIterator() {}
@@ -140,7 +146,7 @@ import Testing
             }
             """)
         let rule = DocumentationRule(protocolsOf: [source])
-        #expect(lines(rule.findings(source)) == [5, 7, 10, 15, 22])
+        #expect(lines(rule.findings(source)) == [5, 7, 10, 15, 21, 28])
     }
 
     @Test func importsAgainstTheGraphAreFound() {

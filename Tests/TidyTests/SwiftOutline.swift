@@ -8,8 +8,8 @@ struct SwiftOutline {
         let name: String
         /// The words after the colon: what it inherits and conforms to.
         let conformances: [String]
-
-        var isType: Bool { !keyword.isEmpty }
+        /// Index into `declarations` of what these braces belong to.
+        let declaration: Int?
     }
 
     struct Declaration {
@@ -49,27 +49,27 @@ struct SwiftOutline {
     }
 
     private mutating func read() {
-        var openScopes: [(scope: Int, declaration: Int?)] = []
+        var openScopes: [Int] = []
         // By the index of the token that opens its braces.
-        var scopeAt: [Int: (scope: Scope, declaration: Int?)] = [:]
+        var scopeAt: [Int: Scope] = [:]
         for index in tokens.indices {
             switch tokens[index].text {
             case "{":
-                let opened = scopeAt[index]
-                scopes.append(opened?.scope ?? Scope(keyword: "", name: "", conformances: []))
-                openScopes.append((scopes.count - 1, opened?.declaration))
+                scopes.append(
+                    scopeAt[index]
+                        ?? Scope(keyword: "", name: "", conformances: [], declaration: nil))
+                openScopes.append(scopes.count - 1)
             case "}":
-                if let closed = openScopes.popLast(), let declaration = closed.declaration {
+                if let closed = openScopes.popLast(), let declaration = scopes[closed].declaration {
                     declarations[declaration].lastLine = tokens[index].line
                 }
             default:
-                guard let declaration = declaration(at: index, in: openScopes.last?.scope) else {
+                guard let declaration = declaration(at: index, in: openScopes.last) else {
                     continue
                 }
                 declarations.append(declaration)
                 if let brace = openingBrace(of: declaration.keyword, at: index) {
-                    let scope = scope(of: declaration, from: index, to: brace)
-                    scopeAt[brace] = (scope, declarations.count - 1)
+                    scopeAt[brace] = scope(ofLastDeclarationAt: index, to: brace)
                 }
             }
         }
@@ -209,10 +209,17 @@ struct SwiftOutline {
             || (Self.modifiers.contains(word) && word != "async")
     }
 
-    private func scope(of declaration: Declaration, from index: Int, to brace: Int) -> Scope {
-        guard Self.types.contains(declaration.keyword) else {
-            return Scope(keyword: "", name: declaration.name, conformances: [])
-        }
+    private func scope(ofLastDeclarationAt index: Int, to brace: Int) -> Scope {
+        let declaration = declarations[declarations.count - 1]
+        let isType = Self.types.contains(declaration.keyword)
+        return Scope(
+            keyword: isType ? declaration.keyword : "", name: declaration.name,
+            conformances: isType ? conformances(from: index, to: brace) : [],
+            declaration: declarations.count - 1)
+    }
+
+    /// The words between the colon of a type and its `where` or brace.
+    private func conformances(from index: Int, to brace: Int) -> [String] {
         var conformances: [String] = []
         var angles = 0
         var isAfterColon = false
@@ -221,16 +228,12 @@ struct SwiftOutline {
             case "<": angles += 1
             case ">": angles -= 1
             case ":" where angles == 0: isAfterColon = true
-            case "where" where angles == 0:
-                return Scope(
-                    keyword: declaration.keyword, name: declaration.name,
-                    conformances: conformances)
+            case "where" where angles == 0: return conformances
             case let word where isAfterColon && angles == 0 && word.first?.isLetter == true:
                 conformances.append(word)
             default: break
             }
         }
-        return Scope(
-            keyword: declaration.keyword, name: declaration.name, conformances: conformances)
+        return conformances
     }
 }
