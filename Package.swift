@@ -44,6 +44,7 @@ let package = Package(
         tests("BaseTests", ["Base"]),
         tests("MessagesTests", ["Base", "Messages"]),
         tests("RPCTests", ["Base", "RPC"]),
+        tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17
