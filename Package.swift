@@ -40,10 +40,19 @@ let package = Package(
             name: "CMessages", dependencies: ["CProtobufC"], path: "Sources/Shared/CMessages",
             exclude: ["descriptors.bin"], cSettings: strictC),
         shared("Messages", ["Base", "CMessages", "CProtobufC", "CWire"]),
-        shared("RPC", ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"]),
+        .target(
+            name: "RPC", dependencies: ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
+            path: "Sources/Shared/RPC",
+            // A connection is touched by its loop alone; debug builds check exclusivity.
+            swiftSettings: strict + [
+                .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
+            ]),
         tests("BaseTests", ["Base"]),
         tests("MessagesTests", ["Base", "Messages"]),
-        tests("RPCTests", ["Base", "RPC"]),
+        .target(
+            name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6],

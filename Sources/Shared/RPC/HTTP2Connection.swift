@@ -184,7 +184,10 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         return false
     }
 
-    func beginHeaders() { incoming = HeaderBlock() }
+    func beginHeaders() {
+        // A client's calls keep their blocks; a server's take what they need at once.
+        if isServer { incoming.reset() } else { incoming = HeaderBlock() }
+    }
 
     /// Takes a field. False closes the connection: nobody honest sends that much.
     func receiveHeader(_ name: HeaderBlock.Field, _ value: HeaderBlock.Field) -> Bool {

@@ -38,6 +38,9 @@ package struct Metadata: Sendable, Hashable {
         return true
     }
 
+    /// Appends an entry of other metadata.
+    package mutating func append(_ entry: Entry) { entries.append(entry) }
+
     /// The first text value of that name.
     package subscript(name: String) -> String? {
         entries.first { $0.name == name }?.text

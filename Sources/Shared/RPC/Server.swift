@@ -94,6 +94,11 @@ package final class Server: Sendable {
     package func connectInProcess(_ configuration: ClientConfiguration = ClientConfiguration())
         throws(AddressError) -> Client
     {
+        Client(connected: try connectRawInProcess(), configuration: configuration)
+    }
+
+    /// Serves one end of a socket pair and returns the other.
+    func connectRawInProcess() throws(AddressError) -> Int32 {
         guard let (mine, its) = Socket.pair() else {
             throw .refused(.unix(path: "(in process)"), why: Socket.text(errno))
         }
@@ -102,7 +107,7 @@ package final class Server: Sendable {
             return hosts[index]
         }
         host.loop.execute { host.adopt(mine, tls: nil, isUnix: true) }
-        return Client(connected: its, configuration: configuration)
+        return its
     }
 
     /// Connections open now, on all loops.
