@@ -2,7 +2,7 @@ import Base
 import Glibc
 
 /// One message as it came: still compressed, if it was sent so.
-struct InboundMessage: Sendable {
+struct InboundMessage: Sendable, Hashable {
     let bytes: Bytes
     let isCompressed: Bool
 }

@@ -27,6 +27,8 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         case open
         /// No new streams; closes when the last has ended.
         case draining
+        /// All is said; waiting for the peer to close, so that the last words reach it.
+        case lingering
         case closed
     }
 
@@ -80,6 +82,10 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
     }
 
     deinit { precondition(session == nil, "HTTP2Connection: dropped while open") }
+
+    /// Handlers that have begun and not returned, which may be more than the streams that are open:
+    /// a client that resets its calls at once does not get to start handlers without bound.
+    var handlersRunning = 0
 
     /// Streams that have begun and not ended.
     var activeStreams: Int { streams.count - freeSlots.count }
@@ -164,6 +170,7 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         for _ in 0..<4 where state != .closed {
             switch transport.read(into: loop.readBuffer) {
             case .moved(let count):
+                if state == .lingering { continue }
                 guard feed(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count])) else { return }
                 if count < loop.readBuffer.count, !transport.hasBufferedInput { return }
             case .wouldBlockReading: return
@@ -351,7 +358,7 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         isDirty = false
         guard state != .closed else { return }
         if let closeReason { return finishClose(closeReason) }
-        guard !isConnecting, !transport.isHandshaking else { return }
+        guard !isConnecting, !transport.isHandshaking, state != .lingering else { return }
         while true {
             if output.isEmpty { fillOutput() }
             guard !output.isEmpty else { break }
@@ -383,9 +390,17 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         if let closeReason { return finishClose(closeReason) }
         let isOver =
             nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
-        if isOver || (state == .draining && activeStreams == 0 && hasSentGoaway) {
-            finishClose("the connection has ended")
-        }
+        guard isOver || (state == .draining && activeStreams == 0 && hasSentGoaway) else { return }
+        if state == .draining, isServer { linger() } else { finishClose("the connection has ended") }
+    }
+
+    /// Closing with bytes unread would make the system reset the connection, and the peer might
+    /// lose the GOAWAY. So only this side ends, and the peer closes when it has read it.
+    private func linger() {
+        state = .lingering
+        transport.shutdown()
+        _ = loop.schedule(
+            LingerEnd(self), at: loop.now.advanced(bySeconds: LingerEnd.patienceSeconds))
     }
 
     private func watch(writing: Bool) {
@@ -440,9 +455,10 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
     }
 
     private func finishClose(_ why: String) {
+        let hasSaidAll = isConnecting || transport.isHandshaking || state == .lingering
         state = .closed
         // A last try to send what is queued, such as the GOAWAY that says why.
-        if !isConnecting, !transport.isHandshaking {
+        if !hasSaidAll {
             if output.isEmpty { fillOutput() }
             _ = transport.write(&output)
             transport.shutdown()
@@ -529,6 +545,16 @@ private final class DrainStep: TimerTarget {
     init(_ connection: HTTP2Connection) { self.connection = connection }
 
     func timerFired() { connection.finishDrain() }
+}
+
+/// The end of the patience with a peer that does not close.
+private final class LingerEnd: TimerTarget {
+    static let patienceSeconds = 1.0
+    private let connection: HTTP2Connection
+
+    init(_ connection: HTTP2Connection) { self.connection = connection }
+
+    func timerFired() { connection.close("the connection has ended") }
 }
 
 /// Header fields that never change, made once.

@@ -237,7 +237,7 @@ enum Base64 {
         var text = Array(field)
         while text.last == UInt8(ascii: "=") { text.removeLast() }
         let padding = (4 - text.count % 4) % 4
-        guard padding < 3 else { return nil }
+        guard padding < 3, !text.contains(UInt8(ascii: "=")) else { return nil }
         guard !text.isEmpty else { return Bytes() }
         text.append(contentsOf: repeatElement(UInt8(ascii: "="), count: padding))
         var out = [UInt8](repeating: 0, count: text.count / 4 * 3)
