@@ -101,18 +101,20 @@ private func unpack(
         guard let arena = cwire_open(budget) else { throw refused }
         defer { cwire_close(arena) }
         var (input, count) = (start, raw.count)
-        if scan.large_bytes > 0 {
-            guard let reduced = cwire_take(arena, scan.reduced_bytes_max) else { throw refused }
-            let target = reduced.assumingMemoryBound(to: UInt8.self)
-            count = cwire_reduce(schema, start, raw.count, target)
-            input = UnsafePointer(target)
+        let isReduced = scan.large_bytes > 0 || scan.has_repeats
+        if isReduced {
+            guard
+                let reduced = cwire_reduce(
+                    arena, schema, start, raw.count, scan.reduced_bytes_max, &count)
+            else { throw refused }
+            input = UnsafePointer(reduced)
         }
         guard let c = protobuf_c_message_unpack(schema, &arena.pointee.allocator, count, input)
         else {
             if arena.pointee.is_refused { throw refused }
             throw .malformed(message: messageName, why: "a field does not have its type's form")
         }
-        convert(UnsafeRawPointer(c), WireReader(source: bytes, isReduced: scan.large_bytes > 0))
+        convert(UnsafeRawPointer(c), WireReader(source: bytes, isReduced: isReduced))
     }
 }
 
