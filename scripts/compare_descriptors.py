@@ -50,24 +50,24 @@ def shape(message, field):
 
 
 def field_breaks(name, old, new):
-    reserved = {n for r in new.reserved_range for n in range(r.start, min(r.end, r.start + 10000))}
     by_number = {field.number: field for field in new.field}
     for field in old.field:
         now = by_number.get(field.number)
         place = f"{name}.{field.name}"
         if now is None:
-            if field.number not in reserved:
+            if not any(r.start <= field.number < r.end for r in new.reserved_range):
                 yield f"{place} (= {field.number}) is gone and its number is not reserved"
         elif shape(old, field) != shape(new, now):
             yield f"{place} was {shape(old, field)}, is {shape(new, now)}"
 
 
 def enum_breaks(name, old, new):
-    reserved = {n for r in new.reserved_range for n in range(r.start, min(r.end, r.start + 10000) + 1)}
     numbers = {value.name: value.number for value in new.value}
     for value in old.value:
         now = numbers.get(value.name)
-        if now is None and value.number not in reserved:
+        # Unlike that of a field, the end of an enum's range is in it.
+        if now is None and not any(
+                r.start <= value.number <= r.end for r in new.reserved_range):
             yield f"{name}.{value.name} is gone and its number is not reserved"
         elif now is not None and now != value.number:
             yield f"{name}.{value.name} was {value.number}, is {now}"

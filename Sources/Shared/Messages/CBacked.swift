@@ -27,7 +27,8 @@ extension WireMessage {
     }
 }
 
-/// What decoding allows.
+/// What decoding allows. Fields that the schema does not know are skipped and not written again;
+/// groups are refused; of a map's entries with one key the last wins.
 ///
 /// The budget bounds the memory that protobuf-c takes for its form of a message: 8 times the input
 /// (without the large `bytes` fields, which are not copied) and 1 MiB more, never above 256 MiB.
