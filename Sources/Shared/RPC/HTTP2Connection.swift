@@ -182,14 +182,29 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         if transport.hasBufferedInput { loop.submit { self.readInput() } }
     }
 
+    /// Gives the session what was read, a slice at a time, and sends in between: the peer works on
+    /// the first answers while this side makes the next ones. False when the connection is over.
     private func feed(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let result = nghttp2_session_mem_recv(
-            session, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count)
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let slice = UnsafeRawBufferPointer(rebasing: rest.prefix(HTTP2Connection.sliceBytes))
+            rest = rest.dropFirst(slice.count)
+            let result = nghttp2_session_mem_recv(
+                session, slice.assumingMemoryBound(to: UInt8.self).baseAddress, slice.count)
+            guard result >= 0 else {
+                close("HTTP/2 error: \(String(cString: nghttp2_strerror(Int32(result))))")
+                return false
+            }
+            guard !rest.isEmpty else { break }
+            flush()
+            guard state != .closed, closeReason == nil else { return false }
+        }
         markDirty()
-        guard result < 0 else { return true }
-        close("HTTP/2 error: \(String(cString: nghttp2_strerror(Int32(result))))")
-        return false
+        return true
     }
+
+    /// About eight small requests.
+    private static let sliceBytes = 2 << 10
 
     func beginHeaders() {
         // A client's calls keep their blocks; a server's take what they need at once.
