@@ -90,7 +90,9 @@ import Testing
         #expect(try Address(text) == address)
     }
 
-    @Test(arguments: ["", "unix:", "tcp:", "host", "host:", "host:-1", "host:65536", "::1:80", ":1", "a b:1"])
+    @Test(arguments: [
+        "", "unix:", "tcp:", "host", "host:", "host:-1", "host:65536", "::1:80", ":1", "a b:1",
+    ])
     func whatIsNoAddressIsRefused(text: String) {
         #expect(throws: AddressError.malformed(text)) { try Address(text) }
     }

@@ -111,7 +111,8 @@ struct MessageAssembler: ~Copyable {
     /// The error of a stream that ends now; nil if it ends between messages.
     var endError: FramingError? {
         isPartial
-            ? .truncated(bytes: prefixCount + filled, expected: MessageAssembler.prefixBytes + expected)
+            ? .truncated(
+                bytes: prefixCount + filled, expected: MessageAssembler.prefixBytes + expected)
             : nil
     }
 

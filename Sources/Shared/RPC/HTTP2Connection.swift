@@ -171,7 +171,9 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
             switch transport.read(into: loop.readBuffer) {
             case .moved(let count):
                 if state == .lingering { continue }
-                guard feed(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count])) else { return }
+                guard feed(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count])) else {
+                    return
+                }
                 if count < loop.readBuffer.count, !transport.hasBufferedInput { return }
             case .wouldBlockReading: return
             case .wouldBlockWriting: return watch(writing: true)
@@ -406,7 +408,11 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         let isOver =
             nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
         guard isOver || (state == .draining && activeStreams == 0 && hasSentGoaway) else { return }
-        if state == .draining, isServer { linger() } else { finishClose("the connection has ended") }
+        if state == .draining, isServer {
+            linger()
+        } else {
+            finishClose("the connection has ended")
+        }
     }
 
     /// Closing with bytes unread would make the system reset the connection, and the peer might
@@ -570,34 +576,4 @@ private final class LingerEnd: TimerTarget {
     init(_ connection: HTTP2Connection) { self.connection = connection }
 
     func timerFired() { connection.close("the connection has ended") }
-}
-
-/// Header fields that never change, made once.
-struct ConstantFields: @unchecked Sendable {
-    // Immortal memory that is never written again.
-    let fields: UnsafeBufferPointer<nghttp2_nv>
-
-    static let response = ConstantFields([
-        (":status", "200"), ("content-type", "application/grpc"),
-        ("grpc-accept-encoding", "identity,gzip"),
-    ])
-    static let successTrailers = ConstantFields([("grpc-status", "0")])
-
-    private init(_ pairs: [(String, String)]) {
-        let list = UnsafeMutableBufferPointer<nghttp2_nv>.allocate(capacity: pairs.count)
-        let flags = NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue
-        func immortal(_ text: String) -> UnsafeMutablePointer<UInt8> {
-            let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count + 1)
-            _ = copy.initialize(from: Array(text.utf8) + [0])
-            return copy.baseAddress!
-        }
-        for (index, pair) in pairs.enumerated() {
-            list.initializeElement(
-                at: index,
-                to: nghttp2_nv(
-                    name: immortal(pair.0), value: immortal(pair.1), namelen: pair.0.utf8.count,
-                    valuelen: pair.1.utf8.count, flags: UInt8(flags)))
-        }
-        fields = UnsafeBufferPointer(list)
-    }
 }

@@ -100,7 +100,9 @@ final class HeaderBlock {
         }
         for part in value.split(separator: UInt8(ascii: ",")) {
             let trimmed = part.drop { $0 == UInt8(ascii: " ") }
-            guard let bytes = Base64.decode(UnsafeBufferPointer(rebasing: trimmed)) else { continue }
+            guard let bytes = Base64.decode(UnsafeBufferPointer(rebasing: trimmed)) else {
+                continue
+            }
             metadata.appendReceived(name, bytes)
         }
     }
@@ -154,7 +156,8 @@ struct HeaderList {
 
     mutating func append(_ metadata: Metadata) {
         for entry in metadata.entries {
-            append(entry.name, entry.name.hasSuffix("-bin") ? Base64.encode(entry.value) : entry.text)
+            append(
+                entry.name, entry.name.hasSuffix("-bin") ? Base64.encode(entry.value) : entry.text)
         }
     }
 

@@ -163,7 +163,8 @@ final class ServerLoop: ConnectionOwner, @unchecked Sendable {
         self.observer = observer
         self.encodeDetails = encodeDetails
         loop = EventLoop(name: name, spinMicroseconds: configuration.spinMicroseconds)
-        budget = BufferBudget(bytesMax: configuration.limits.bufferBytesMax / max(1, configuration.loops))
+        budget = BufferBudget(
+            bytesMax: configuration.limits.bufferBytesMax / max(1, configuration.loops))
     }
 
     var connectionCount: Int { connections.count }

@@ -322,10 +322,13 @@ package struct CallContext: Sendable {
 
     init(_ call: ServerCall) { self.call = call }
 
+    /// The method called.
     package var path: MethodPath { call.method.path }
     /// The request's metadata.
     package var metadata: Metadata { call.metadata }
+    /// Who calls.
     package var principal: Principal { call.principal }
+    /// The other end of the connection.
     package var peer: Peer { call.peer }
     /// The caller's `x-request-id`, else a name that this server gave.
     package var requestID: String { call.requestID }
