@@ -43,7 +43,11 @@ let package = Package(
         shared("RPC", ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"]),
         tests("BaseTests", ["Base"]),
         tests("MessagesTests", ["Base", "Messages"]),
-        tests("RPCTests", ["Base", "RPC"]),
+        .target(
+            name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
+        tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

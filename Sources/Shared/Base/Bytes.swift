@@ -6,6 +6,7 @@ package struct Bytes: Sendable {
     /// The block; nil when empty.
     private let block: Block?
     private let offset: Int
+    /// How many bytes there are.
     package let count: Int
 
     /// No bytes.
@@ -53,8 +54,6 @@ package struct Bytes: Sendable {
         (self.block, self.offset, self.count) = (count > 0 ? block : nil, offset, count)
     }
 
-    package var isEmpty: Bool { count == 0 }
-
     /// Calls `body` with the bytes; the pointer is valid only during the call.
     package func withUnsafeBytes<R, E>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E)
         -> R
@@ -100,6 +99,7 @@ package struct Bytes: Sendable {
 extension Bytes: RandomAccessCollection {
     package var startIndex: Int { 0 }
     package var endIndex: Int { count }
+    package var isEmpty: Bool { count == 0 }
     package subscript(position: Int) -> UInt8 {
         precondition(position >= 0 && position < count, "Bytes[\(position)] of \(count) bytes")
         return withUnsafeBytes { $0[position] }

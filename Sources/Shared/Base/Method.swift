@@ -18,24 +18,28 @@ package struct MethodPath: Sendable, Hashable, CustomStringConvertible {
 
 /// One request, one response.
 package struct UnaryMethod<Request: WireMessage, Response: WireMessage>: Sendable {
+    /// Its name on the wire.
     package let path: MethodPath
     package init(_ path: MethodPath) { self.path = path }
 }
 
 /// Many requests, one response.
 package struct ClientStreamMethod<Request: WireMessage, Response: WireMessage>: Sendable {
+    /// Its name on the wire.
     package let path: MethodPath
     package init(_ path: MethodPath) { self.path = path }
 }
 
 /// One request, many responses.
 package struct ServerStreamMethod<Request: WireMessage, Response: WireMessage>: Sendable {
+    /// Its name on the wire.
     package let path: MethodPath
     package init(_ path: MethodPath) { self.path = path }
 }
 
 /// Many requests, many responses, in any order.
 package struct BidirectionalMethod<Request: WireMessage, Response: WireMessage>: Sendable {
+    /// Its name on the wire.
     package let path: MethodPath
     package init(_ path: MethodPath) { self.path = path }
 }

@@ -52,7 +52,8 @@ package protocol WireMessage: Sendable {
     /// Large `bytes` fields may share memory with `bytes`.
     init(decoding bytes: Bytes) throws(WireError)
 
-    /// Writes the message: asks `reserve` once for exactly as many bytes as it takes, and fills them.
+    /// Writes the message: asks `reserve` once for exactly as many bytes as it takes, and fills
+    /// them.
     func encode(
         reserving reserve: (_ count: Int) throws(WireError) -> UnsafeMutableRawPointer
     ) throws(WireError)

@@ -53,55 +53,66 @@ private let encodedBytesMax = Int(Int32.max)
 func encodeMessage<M: CBacked>(
     _ message: M, _ reserve: (_ count: Int) throws(WireError) -> UnsafeMutableRawPointer
 ) throws(WireError) {
-    guard let arena = cwire_open(.max) else {
-        throw .tooLarge(message: M.messageName, bytes: 0)
-    }
-    defer { cwire_close(arena) }
-    let writer = WireWriter(arena: arena, messageName: M.messageName)
-    let c = try writer.message(message)
-    let base = UnsafeRawPointer(c).assumingMemoryBound(to: ProtobufCMessage.self)
-    let count = protobuf_c_message_get_packed_size(base)
-    guard count <= encodedBytesMax else {
-        throw .tooLarge(message: M.messageName, bytes: count)
-    }
-    let target = try reserve(count)
-    protobuf_c_message_pack(base, target.assumingMemoryBound(to: UInt8.self))
+    let writer = try WireWriter(messageName: M.messageName)
+    defer { writer.close() }
+    try pack(UnsafeRawPointer(try writer.message(message)), M.messageName, reserve)
     // The C form points into the `Bytes` of the message.
     withExtendedLifetime(message) {}
 }
 
 /// Reads a message; see `WireMessage.init(decoding:)`.
 func decodeMessage<M: CBacked>(_ bytes: Bytes, as type: M.Type) throws(WireError) -> M {
-    guard bytes.count <= encodedBytesMax else {
-        throw .tooLarge(message: M.messageName, bytes: bytes.count)
+    var message: M?
+    try unpack(bytes, M.schema, M.messageName) { c, reader in
+        message = M(c.assumingMemoryBound(to: M.CForm.self), reader)
     }
-    return try bytes.withUnsafeBytes { (raw: UnsafeRawBufferPointer) throws(WireError) -> M in
-        guard let base = raw.baseAddress else { return M() }
-        let start = base.assumingMemoryBound(to: UInt8.self)
+    return message ?? M()
+}
+
+// The rest is the same for all messages, and is not generic so that it is compiled once.
+
+/// Writes a C form.
+private func pack(
+    _ c: UnsafeRawPointer, _ messageName: String,
+    _ reserve: (_ count: Int) throws(WireError) -> UnsafeMutableRawPointer
+) throws(WireError) {
+    let base = c.assumingMemoryBound(to: ProtobufCMessage.self)
+    let count = protobuf_c_message_get_packed_size(base)
+    guard count <= encodedBytesMax else { throw .tooLarge(message: messageName, bytes: count) }
+    let target = try reserve(count)
+    protobuf_c_message_pack(base, target.assumingMemoryBound(to: UInt8.self))
+}
+
+/// Parses `bytes` and gives `convert` the C form; it is freed when `convert` returns.
+private func unpack(
+    _ bytes: Bytes, _ schema: UnsafePointer<ProtobufCMessageDescriptor>, _ messageName: String,
+    _ convert: (UnsafeRawPointer, borrowing WireReader) -> Void
+) throws(WireError) {
+    guard bytes.count <= encodedBytesMax else {
+        throw .tooLarge(message: messageName, bytes: bytes.count)
+    }
+    try bytes.withUnsafeBytes { (raw: UnsafeRawBufferPointer) throws(WireError) in
+        guard let start = raw.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
         let scan = cwire_scan(
-            M.schema, start, raw.count, UInt32(DecodeLimits.depthMax), DecodeLimits.largeBytesMin)
-        guard scan.verdict == CWIRE_FINE else { throw scanError(scan, in: M.messageName) }
+            schema, start, raw.count, UInt32(DecodeLimits.depthMax), DecodeLimits.largeBytesMin)
+        guard scan.verdict == CWIRE_FINE else { throw scanError(scan, in: messageName) }
         let budget = DecodeLimits.budgetBytes(inputBytes: raw.count - scan.large_bytes)
-        guard let arena = cwire_open(budget) else {
-            throw .overBudget(message: M.messageName, budgetBytes: budget)
-        }
+        let refused = WireError.overBudget(message: messageName, budgetBytes: budget)
+        guard let arena = cwire_open(budget) else { throw refused }
         defer { cwire_close(arena) }
-        let refused = WireError.overBudget(message: M.messageName, budgetBytes: budget)
         var (input, count) = (start, raw.count)
         if scan.large_bytes > 0 {
             guard let reduced = cwire_take(arena, scan.reduced_bytes_max) else { throw refused }
             let target = reduced.assumingMemoryBound(to: UInt8.self)
-            count = cwire_reduce(M.schema, start, raw.count, target)
+            count = cwire_reduce(schema, start, raw.count, target)
             input = UnsafePointer(target)
         }
-        guard let c = protobuf_c_message_unpack(M.schema, &arena.pointee.allocator, count, input)
+        guard let c = protobuf_c_message_unpack(schema, &arena.pointee.allocator, count, input)
         else {
-            throw arena.pointee.is_refused
-                ? refused
-                : .malformed(message: M.messageName, why: "a field does not have its type's form")
+            if arena.pointee.is_refused { throw refused }
+            throw .malformed(message: messageName, why: "a field does not have its type's form")
         }
-        let form = UnsafeRawPointer(c).assumingMemoryBound(to: M.CForm.self)
-        return M(form, WireReader(source: bytes, isReduced: scan.large_bytes > 0))
+        convert(UnsafeRawPointer(c), WireReader(source: bytes, isReduced: scan.large_bytes > 0))
     }
 }
 

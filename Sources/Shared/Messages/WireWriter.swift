@@ -12,6 +12,14 @@ struct WireWriter {
     /// The outermost message, for errors.
     let messageName: String
 
+    init(messageName: String) throws(WireError) {
+        guard let arena = cwire_open(.max) else { throw .tooLarge(message: messageName, bytes: 0) }
+        (self.arena, self.messageName) = (arena, messageName)
+    }
+
+    /// Frees all that was allocated.
+    func close() { cwire_close(arena) }
+
     /// Memory for `count` values, not initialised.
     @inline(__always)
     func allocate<T>(_ count: Int = 1, of type: T.Type = T.self) throws(WireError)
