@@ -108,6 +108,7 @@ def print_table(rows: list[Row]) -> None:
         goal = f"{row.goal.text} {verdict}" if row.goal else ""
         share = "" if row.share_of_limit is None else f"{row.share_of_limit:.0%}"
         name = f"{row.name} ({row.unit})"
-        print(f"{name:32} {row.ours:10,.1f} {row.peer:10,.1f} {row.ratio:7.2f}  {goal:22} {share:>8}")
+        figures = f"{row.ours:10,.1f} {row.peer:10,.1f} {row.ratio:7.2f}"
+        print(f"{name:32} {figures}  {goal:22} {share:>8}")
     goals = [row for row in rows if row.goal]
     print(f"{sum(bool(row.is_met) for row in goals)} of {len(goals)} goals met")

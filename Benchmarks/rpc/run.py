@@ -87,6 +87,7 @@ class Options:
     is_smoke: bool
     rounds: int
     peer_only: bool
+    is_immediate: bool
 
 
 def options() -> Options:
@@ -96,23 +97,26 @@ def options() -> Options:
     parser.add_argument("--rounds", type=int, help="rounds to take medians of (default 5)")
     parser.add_argument(
         "--peer-only", action="store_true", help="run the peer in both places: what noise is")
+    parser.add_argument(
+        "--immediate", action="store_true", help="answer our unary calls without a task")
     given = parser.parse_args()
     is_smoke = given.smoke or bool(os.environ.get("SMOKE"))
     rounds = given.rounds or (1 if is_smoke else 5)
-    return Options(is_smoke, rounds, given.peer_only)
+    return Options(is_smoke, rounds, given.peer_only, given.immediate)
 
 
-def start(folder: Path, peer_only: bool) -> Pair:
+def start(folder: Path, chosen: Options) -> Pair:
     """Starts both servers on the same core, each on TCP and a Unix socket."""
 
     def peer(name: str) -> Server:
         addresses = ["127.0.0.1:0", f"unix:{folder}/{name}.sock"]
         return Server([str(BUILD / "peer"), *addresses], SERVER_CORE)
 
-    if peer_only:
+    if chosen.peer_only:
         return Pair(ours=peer("second"), peer=peer("peer"))
     ours = [str(our_binary()), "serve", "--threads", "1", "--listen", "tcp:127.0.0.1:0"]
     ours += ["--listen", f"unix:{folder}/ours.sock"]
+    ours += ["--immediate"] if chosen.is_immediate else []
     return Pair(ours=Server(ours, SERVER_CORE), peer=peer("peer"))
 
 
@@ -149,7 +153,7 @@ def main() -> None:
     settings = SMOKE_SETTINGS if chosen.is_smoke else ALL_SETTINGS
     sizes = Sizes(0.2, 0.2) if chosen.is_smoke else Sizes(1.5, 1.5)
     with tempfile.TemporaryDirectory(prefix="fovea-bench-") as name:
-        with start(Path(name), chosen.peer_only) as pair:
+        with start(Path(name), chosen) as pair:
             found = median_of_rounds(
                 pair, settings, sizes, chosen.rounds, BUILD / "stream", LOAD_CORE)
     rows = rows_of(found)

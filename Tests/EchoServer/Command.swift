@@ -16,12 +16,20 @@ enum Command {
             --tls-ca FILE [--tls-certificate FILE --tls-key FILE] [--tls-server-name NAME]
         """
 
-    /// Runs the verb and ends the process with its exit code.
-    static func run(_ words: [String], _ signals: Signals?) async -> Never {
+    /// Runs the command line and ends the process with its exit code. Not async, so that signals
+    /// are blocked before there is a second thread.
+    static func main() -> Never {
+        ProcessSetup.apply()
+        let words = Array(CommandLine.arguments.dropFirst())
+        if words.first == "serve" { Signals.block() }
+        Task.detached { await run(words) }
+        while true { pause() }
+    }
+
+    private static func run(_ words: [String]) async -> Never {
         do {
             switch words.first {
-            case "serve":
-                exit(try await ServeCommand(Arguments(words.dropFirst())).run(until: signals))
+            case "serve": exit(try await ServeCommand(Arguments(words.dropFirst())).run())
             case "client": exit(try await ClientCommand(Arguments(words.dropFirst())).run())
             case "--help", "-h":
                 say(help)

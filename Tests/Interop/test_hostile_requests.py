@@ -42,7 +42,7 @@ def test_the_content_types_of_grpc_pass(plain_server: Server, kind: str) -> None
     assert outcome.headers["content-type"].startswith("application/grpc")
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "CONNECT2"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POSTS", "post"])
 @pytest.mark.ours
 def test_another_method_gets_405(plain_server: Server, method: str) -> None:
     outcome = ask(plain_server, message(), extra=[(":method", method)])
@@ -95,8 +95,8 @@ def test_a_message_cut_short_is_an_error(plain_server: Server, payload: bytes) -
 
 
 @pytest.mark.ours
-@pytest.mark.parametrize("count", [0, 2])
-@pytest.mark.parametrize("path", [http2.UNARY, http2.SERVER_STREAM])
+@pytest.mark.parametrize("path, count", [
+    (http2.UNARY, 0), (http2.UNARY, 2), (http2.SERVER_STREAM, 0)])
 def test_a_unary_request_is_exactly_one_message(
     plain_server: Server, path: str, count: int
 ) -> None:

@@ -49,6 +49,14 @@ enum FramingError: Failure, Hashable {
         }
     }
 
+    var facts: [String: String] {
+        switch self {
+        case .tooLarge(let bytes, let bytesMax), .overBudget(let bytes, let bytesMax):
+            ["bytes": String(bytes), "bytesMax": String(bytesMax)]
+        default: [:]
+        }
+    }
+
     var details: [FailureDetail] {
         switch self {
         case .tooLarge: [.quota(subject: "message", description: message)]

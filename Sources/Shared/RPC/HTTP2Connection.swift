@@ -101,6 +101,8 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         defer { nghttp2_option_del(options) }
         nghttp2_option_set_no_auto_window_update(options, 1)
         nghttp2_option_set_no_closed_streams(options, 1)
+        // gRPC lets metadata begin and end with blanks; a reset would be the wrong answer to that.
+        nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(options, 1)
         nghttp2_option_set_stream_reset_rate_limit(
             options, UInt64(limits.resetsBurstMax), UInt64(limits.resetsPerSecondMax))
         let me = Unmanaged.passUnretained(self).toOpaque()

@@ -98,7 +98,9 @@ final class HeaderBlock {
             metadata.appendReceived(name, Bytes(copying: UnsafeRawBufferPointer(value)))
             return
         }
-        for part in value.split(separator: UInt8(ascii: ",")) {
+        // An empty value is a value: no bytes.
+        let parts = value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        for part in parts {
             let trimmed = part.drop { $0 == UInt8(ascii: " ") }
             guard let bytes = Base64.decode(UnsafeBufferPointer(rebasing: trimmed)) else {
                 continue
@@ -122,7 +124,8 @@ final class HeaderBlock {
 extension UnsafeBufferPointer<UInt8> {
     /// Whether the bytes are those of `text`.
     func equals(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount, let baseAddress else { return count == 0 }
+        guard count == text.utf8CodeUnitCount else { return false }
+        guard let baseAddress else { return true }
         return memcmp(baseAddress, text.utf8Start, count) == 0
     }
 

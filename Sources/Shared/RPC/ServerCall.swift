@@ -190,11 +190,16 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     }
 
     private func fail(_ error: any Error) {
-        end(RPCError(error), cause: error)
+        end(RPCError(error), cause: error, keepsQueued: true)
     }
 
     /// Ends the call with an error.
-    private func end(_ error: RPCError, cause: (any Error)? = nil) {
+    ///
+    /// - Parameter keepsQueued: whether the responses that a handler wrote before it failed still
+    ///   go first; where nobody waits for them any more, they are dropped
+    private func end(
+        _ error: RPCError, cause: (any Error)? = nil, keepsQueued: Bool = false
+    ) {
         guard state != .ended else { return }
         var fields = HeaderList()
         if !hasSentHeaders {
@@ -206,7 +211,7 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         fields.append(trailingMetadata)
         fields.append(error.metadata)
         if hasSentHeaders {
-            stream.discardOutput()
+            if !keepsQueued { stream.discardOutput() }
             stream.endOutput(trailers: fields)
         } else {
             stream.connection?.submitTrailersOnly(stream: stream.id, fields)

@@ -144,7 +144,7 @@ def connect(address: str, timeout: float = 10) -> socket.socket:
 
 
 class Connection:
-    """A client's end of an HTTP/2 connection. Sends what it is told and answers nothing."""
+    """A client's end of an HTTP/2 connection. Sends what it is told, and answers only SETTINGS."""
 
     def __init__(self, address: str, own_settings: dict[int, int] = {}) -> None:
         """Connects and sends the preface and the settings."""
@@ -268,6 +268,8 @@ class Connection:
                 self.stream_windows[received.stream] = window + increment
             case 4 if not received.flags & ACK:
                 self._note_settings(received.payload)
+                # Only then do the server's own settings count.
+                self.send(frame(SETTINGS, ACK, 0))
 
     def _note_settings(self, payload: bytes) -> None:
         for start in range(0, len(payload), 6):
