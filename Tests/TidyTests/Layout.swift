@@ -26,7 +26,7 @@ enum Layout {
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
-            "EchoServer": ["Base", "RPC", "Messages", "Operation"],
+            "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
             "TrainerService": service.union(engine),
             "InferenceService": service.union(engine),
