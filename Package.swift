@@ -52,7 +52,13 @@ let package = Package(
             name: "CMessages", dependencies: ["CProtobufC"], path: "Sources/Shared/CMessages",
             exclude: ["descriptors.bin"], cSettings: strictC),
         shared("Messages", ["Base", "CMessages", "CProtobufC", "CWire"]),
-        shared("RPC", ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"]),
+        .target(
+            name: "RPC", dependencies: ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
+            path: "Sources/Shared/RPC",
+            // A connection is touched by its loop alone; debug builds check exclusivity.
+            swiftSettings: strict + [
+                .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
+            ]),
         shared("Digests", ["CCrypto"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),

@@ -22,6 +22,10 @@ enum Layout {
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
+            // Calls need messages, which the library itself knows nothing of.
+            "RPCTests": [
+                "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
+            ],
             "EchoServer": ["Base", "RPC", "Messages", "Operation"],
             "DatasetService": service,
             "TrainerService": service.union(engine),

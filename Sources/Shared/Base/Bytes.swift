@@ -2,7 +2,9 @@
 ///
 /// A message received from a peer is one block; its large `bytes` fields are slices of it, so an
 /// image is never copied twice. A slice keeps its whole block alive.
-package struct Bytes: Sendable {
+package struct Bytes: @unchecked Sendable {
+    // A block is never written after the initialiser that fills it returns, so any thread may
+    // read it.
     /// The block; nil when empty.
     private let block: Block?
     private let offset: Int
@@ -22,7 +24,7 @@ package struct Bytes: Sendable {
             self.init()
             return
         }
-        let block = Block(count: count)
+        let block = Block.make(count: count)
         try fill(UnsafeMutableRawBufferPointer(start: block.base, count: count))
         self.init(block: block, offset: 0, count: count)
     }
@@ -47,7 +49,7 @@ package struct Bytes: Sendable {
 
     /// Takes ownership of `base`, which came from `malloc` and holds at least `count` bytes.
     package init(adopting base: UnsafeMutableRawPointer, count: Int) {
-        self.init(block: Block(adopting: base), offset: 0, count: count)
+        self.init(block: Block.make(adopting: base), offset: 0, count: count)
     }
 
     private init(block: Block?, offset: Int, count: Int) {
@@ -81,18 +83,31 @@ package struct Bytes: Sendable {
         withUnsafeBytes { String(validating: $0, as: UTF8.self) }
     }
 
-    /// Memory from malloc, written once before it is shared.
-    private final class Block: @unchecked Sendable {
-        // Never written after the initialiser that fills it returns, so any thread may read it.
-        let base: UnsafeMutableRawPointer
+    /// Where a block's bytes lie: behind its header, or in memory from malloc that it frees.
+    fileprivate struct Place {
+        var base: UnsafeMutableRawPointer
+        var isAdopted: Bool
+    }
 
-        init(count: Int) {
-            base = .allocate(byteCount: count, alignment: 16)
+    /// One block of memory, written once before it is shared.
+    private final class Block: ManagedBuffer<Place, UInt8> {
+        var base: UnsafeMutableRawPointer { header.base }
+
+        deinit { if header.isAdopted { header.base.deallocate() } }
+
+        static func make(count: Int) -> Block {
+            let buffer = create(minimumCapacity: count) { buffer in
+                Place(
+                    base: buffer.withUnsafeMutablePointerToElements { UnsafeMutableRawPointer($0) },
+                    isAdopted: false)
+            }
+            return unsafeDowncast(buffer, to: Block.self)
         }
 
-        init(adopting base: UnsafeMutableRawPointer) { self.base = base }
-
-        deinit { base.deallocate() }
+        static func make(adopting base: UnsafeMutableRawPointer) -> Block {
+            let buffer = create(minimumCapacity: 0) { _ in Place(base: base, isAdopted: true) }
+            return unsafeDowncast(buffer, to: Block.self)
+        }
     }
 }
 

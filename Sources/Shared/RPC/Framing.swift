@@ -2,7 +2,7 @@ import Base
 import Glibc
 
 /// One message as it came: still compressed, if it was sent so.
-struct InboundMessage: Sendable {
+struct InboundMessage: Sendable, Hashable {
     let bytes: Bytes
     let isCompressed: Bool
 }
@@ -46,6 +46,14 @@ enum FramingError: Failure, Hashable {
         case .overBudget(let bytes, let bytesMax):
             "a message of \(bytes) bytes does not fit the \(bytesMax) bytes that wait in this"
                 + " server's buffers; try again later"
+        }
+    }
+
+    var facts: [String: String] {
+        switch self {
+        case .tooLarge(let bytes, let bytesMax), .overBudget(let bytes, let bytesMax):
+            ["bytes": String(bytes), "bytesMax": String(bytesMax)]
+        default: [:]
         }
     }
 
@@ -111,7 +119,8 @@ struct MessageAssembler: ~Copyable {
     /// The error of a stream that ends now; nil if it ends between messages.
     var endError: FramingError? {
         isPartial
-            ? .truncated(bytes: prefixCount + filled, expected: MessageAssembler.prefixBytes + expected)
+            ? .truncated(
+                bytes: prefixCount + filled, expected: MessageAssembler.prefixBytes + expected)
             : nil
     }
 
@@ -183,41 +192,41 @@ struct MessageAssembler: ~Copyable {
     }
 }
 
-/// A first-in, first-out queue over an array.
+/// A first-in, first-out queue. One element, which most calls never exceed, takes no memory of its
+/// own.
 struct Queue<Element> {
-    private var elements: [Element?] = []
+    private var front: Element?
+    private var rest: [Element?] = []
     private var head = 0
 
-    var count: Int { elements.count - head }
-    var isEmpty: Bool { count == 0 }
-    var first: Element? { isEmpty ? nil : elements[head] }
+    var count: Int { front == nil ? 0 : 1 + rest.count - head }
+    var isEmpty: Bool { front == nil }
+    var first: Element? { front }
 
-    mutating func append(_ element: Element) { elements.append(element) }
+    mutating func append(_ element: Element) {
+        if front == nil { front = element } else { rest.append(element) }
+    }
 
     mutating func popFirst() -> Element? {
-        guard head < elements.count else { return nil }
-        let element = elements[head]
-        elements[head] = nil
+        guard let element = front else { return nil }
+        guard head < rest.count else {
+            front = nil
+            return element
+        }
+        front = rest[head]
+        rest[head] = nil
         head += 1
-        if head == elements.count {
-            elements.removeAll(keepingCapacity: true)
+        if head == rest.count {
+            rest.removeAll(keepingCapacity: true)
             head = 0
-        } else if head >= 32, head * 2 >= elements.count {
-            elements.removeFirst(head)
+        } else if head >= 32, head * 2 >= rest.count {
+            rest.removeFirst(head)
             head = 0
         }
         return element
     }
 
     mutating func removeAll() {
-        elements = []
-        head = 0
-    }
-
-    /// Calls `body` with each element from the front until it returns false.
-    func forEachFromFront(_ body: (Element) -> Bool) {
-        for index in head..<elements.count {
-            guard let element = elements[index], body(element) else { return }
-        }
+        (front, rest, head) = (nil, [], 0)
     }
 }

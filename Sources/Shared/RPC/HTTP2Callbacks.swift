@@ -25,6 +25,8 @@ struct HTTP2Callbacks: @unchecked Sendable {
     }
 }
 
+/// The connection, which is alive while nghttp2 runs: its loop calls nghttp2 from its methods.
+@inline(__always)
 private func connection(_ userData: UnsafeMutableRawPointer?) -> HTTP2Connection {
     guard let userData else { preconditionFailure("HTTP2Callbacks: no connection") }
     return Unmanaged<HTTP2Connection>.fromOpaque(userData).takeUnretainedValue()

@@ -4,7 +4,9 @@ import COpenSSL
 import Glibc
 
 /// The header fields of a request, a response or trailers that matter to gRPC.
-struct HeaderBlock {
+///
+/// A class, so that a connection can fill the same one for each request without copying it about.
+final class HeaderBlock {
     /// Names and values, plus 32 bytes a field, as HTTP/2 counts.
     private(set) var byteCount = 0
     var isTooLarge = false
@@ -26,22 +28,30 @@ struct HeaderBlock {
 
     typealias Field = UnsafeBufferPointer<UInt8>
 
+    /// Forgets everything, for the next block.
+    func reset() {
+        (byteCount, isTooLarge, path, isPost, isGRPC, httpStatus) = (0, false, "", false, false, 0)
+        (encoding, acceptsGzip, timeout, authorization) = (nil, false, nil, nil)
+        (grpcStatus, grpcMessage, grpcDetails) = (nil, nil, nil)
+        if !metadata.isEmpty { metadata = Metadata() }
+    }
+
     /// Takes one field. `knownPath` spares making the text of a path again.
-    mutating func add(_ name: Field, _ value: Field, knownPath: String) {
+    func add(_ name: Field, _ value: Field, knownPath: String) {
         guard !isTooLarge else { return }
         switch name.first {
         case UInt8(ascii: ":"): addPseudo(name, value, knownPath)
-        case UInt8(ascii: "g") where name.starts(with: "grpc-".utf8): addGRPC(name, value)
+        case UInt8(ascii: "g") where name.begins(with: "grpc-"): addGRPC(name, value)
         default: addOther(name, value)
         }
     }
 
     /// Counts a field before it is taken.
-    mutating func count(_ name: Field, _ value: Field) {
+    func count(_ name: Field, _ value: Field) {
         byteCount += name.count + value.count + 32
     }
 
-    private mutating func addPseudo(_ name: Field, _ value: Field, _ knownPath: String) {
+    private func addPseudo(_ name: Field, _ value: Field, _ knownPath: String) {
         if name.equals(":path") {
             path = value.equals(knownPath) ? knownPath : text(value)
         } else if name.equals(":method") {
@@ -51,7 +61,7 @@ struct HeaderBlock {
         }
     }
 
-    private mutating func addGRPC(_ name: Field, _ value: Field) {
+    private func addGRPC(_ name: Field, _ value: Field) {
         if name.equals("grpc-timeout") {
             timeout = text(value)
         } else if name.equals("grpc-encoding") {
@@ -69,7 +79,7 @@ struct HeaderBlock {
         }
     }
 
-    private mutating func addOther(_ name: Field, _ value: Field) {
+    private func addOther(_ name: Field, _ value: Field) {
         if name.equals("content-type") {
             isGRPC = HeaderBlock.isGRPCType(value)
         } else if name.equals("te") || name.equals("user-agent") {
@@ -83,14 +93,18 @@ struct HeaderBlock {
         }
     }
 
-    private mutating func addMetadata(_ name: String, _ value: Field) {
+    private func addMetadata(_ name: String, _ value: Field) {
         guard name.hasSuffix("-bin") else {
             metadata.appendReceived(name, Bytes(copying: UnsafeRawBufferPointer(value)))
             return
         }
-        for part in value.split(separator: UInt8(ascii: ",")) {
+        // An empty value is a value: no bytes.
+        let parts = value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+        for part in parts {
             let trimmed = part.drop { $0 == UInt8(ascii: " ") }
-            guard let bytes = Base64.decode(UnsafeBufferPointer(rebasing: trimmed)) else { continue }
+            guard let bytes = Base64.decode(UnsafeBufferPointer(rebasing: trimmed)) else {
+                continue
+            }
             metadata.appendReceived(name, bytes)
         }
     }
@@ -98,10 +112,10 @@ struct HeaderBlock {
     private func text(_ field: Field) -> String { String(decoding: field, as: UTF8.self) }
 
     private static func isGRPCType(_ value: Field) -> Bool {
-        let prefix = "application/grpc"
-        guard value.starts(with: prefix.utf8) else { return false }
-        guard value.count > prefix.utf8.count else { return true }
-        let rest = value[prefix.utf8.count...]
+        let prefix: StaticString = "application/grpc"
+        guard value.begins(with: prefix) else { return false }
+        guard value.count > prefix.utf8CodeUnitCount else { return true }
+        let rest = value[prefix.utf8CodeUnitCount...]
         return rest.elementsEqual("+proto".utf8) || rest.first == UInt8(ascii: ";")
             || rest.starts(with: "+proto;".utf8)
     }
@@ -110,8 +124,15 @@ struct HeaderBlock {
 extension UnsafeBufferPointer<UInt8> {
     /// Whether the bytes are those of `text`.
     func equals(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount, let baseAddress else { return count == 0 }
+        guard count == text.utf8CodeUnitCount else { return false }
+        guard let baseAddress else { return true }
         return memcmp(baseAddress, text.utf8Start, count) == 0
+    }
+
+    /// Whether the first bytes are those of `text`.
+    func begins(with text: StaticString) -> Bool {
+        guard count >= text.utf8CodeUnitCount, let baseAddress else { return false }
+        return memcmp(baseAddress, text.utf8Start, text.utf8CodeUnitCount) == 0
     }
 
     func equals(_ text: String) -> Bool {
@@ -138,7 +159,8 @@ struct HeaderList {
 
     mutating func append(_ metadata: Metadata) {
         for entry in metadata.entries {
-            append(entry.name, entry.name.hasSuffix("-bin") ? Base64.encode(entry.value) : entry.text)
+            append(
+                entry.name, entry.name.hasSuffix("-bin") ? Base64.encode(entry.value) : entry.text)
         }
     }
 
@@ -221,7 +243,7 @@ enum Base64 {
         var text = Array(field)
         while text.last == UInt8(ascii: "=") { text.removeLast() }
         let padding = (4 - text.count % 4) % 4
-        guard padding < 3 else { return nil }
+        guard padding < 3, !text.contains(UInt8(ascii: "=")) else { return nil }
         guard !text.isEmpty else { return Bytes() }
         text.append(contentsOf: repeatElement(UInt8(ascii: "="), count: padding))
         var out = [UInt8](repeating: 0, count: text.count / 4 * 3)
