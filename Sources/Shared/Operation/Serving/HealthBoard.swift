@@ -58,11 +58,12 @@ package final class HealthBoard: Sendable {
     /// that no watcher keeps a server from ending.
     package func shutDown() {
         setAll(.notServing)
-        contents.with { contents in
+        let watchers = contents.with { contents in
             contents.isShutDown = true
-            for watcher in contents.watchers.values { watcher.states.finish() }
-            contents.watchers = [:]
+            return contents.watchers.values.map(\.states)
         }
+        // Outside the lock: finishing a stream calls back to remove its watcher.
+        for watcher in watchers { watcher.finish() }
     }
 
     /// The state of a service now and after each change. Only the newest is kept for a slow
