@@ -19,19 +19,32 @@ func system(_ name: String, pkgConfig: String? = nil) -> Target {
     .systemLibrary(name: name, path: "Sources/Shared/System/\(name)", pkgConfig: pkgConfig)
 }
 
+func service(_ name: String) -> Target {
+    .executableTarget(
+        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"],
+        path: "Sources/\(name)", swiftSettings: strict)
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 let package = Package(
     name: "fovea",
-    products: [],
+    products: [
+        .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-dataset", targets: ["DatasetService"]),
+        .executable(name: "fovea-trainer", targets: ["TrainerService"]),
+        .executable(name: "fovea-inference", targets: ["InferenceService"]),
+    ],
     targets: [
         system("CLinux"),
         system("CNGHTTP2", pkgConfig: "libnghttp2"),
         system("COpenSSL", pkgConfig: "openssl"),
         system("CProtobufC", pkgConfig: "libprotobuf-c"),
         system("CZlib", pkgConfig: "zlib"),
+        system("CCrypto", pkgConfig: "libcrypto"),
+        system("CMicroHTTPD", pkgConfig: "libmicrohttpd"),
         shared("Base", []),
         .target(
             name: "CWire", dependencies: ["CProtobufC"], path: "Sources/Shared/CWire",
@@ -47,12 +60,22 @@ let package = Package(
             swiftSettings: strict + [
                 .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
             ]),
+        shared("Digests", ["CCrypto"]),
+        shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
+        service("DatasetService"),
+        service("TrainerService"),
+        service("InferenceService"),
         tests("BaseTests", ["Base"]),
         tests("MessagesTests", ["Base", "Messages"]),
         .target(
             name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
             path: "Tests/TestSupport", swiftSettings: strict),
+        tests("OperationTests", ["Base", "Digests", "Messages", "Operation", "RPC"]),
+        .executableTarget(
+            name: "EchoServer", dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],
+            path: "Tests/EchoServer", swiftSettings: strict),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
+        tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),
     ],
     swiftLanguageModes: [.v6],

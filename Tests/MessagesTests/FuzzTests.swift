@@ -35,7 +35,8 @@ struct FuzzTests {
         var random = SeededRandom(state: seed)
         for _ in 0..<300 {
             let count = Int.random(in: 0...200, using: &random)
-            try check(Bytes((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }), seed)
+            let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+            try check(Bytes(bytes), seed)
         }
     }
 

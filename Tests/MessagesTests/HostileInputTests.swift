@@ -75,7 +75,8 @@ struct HostileInputTests {
     }
 
     @Test func groupsAndBadTagsAreRefused() {
-        #expect(isMalformed(Wire.varint(200 << 3 | 3) + Wire.varint(200 << 3 | 4), because: "group"))
+        let group = Wire.varint(200 << 3 | 3) + Wire.varint(200 << 3 | 4)
+        #expect(isMalformed(group, because: "group"))
         #expect(isMalformed([0], because: "field number"))
         #expect(isMalformed([0x07], because: "field number"))
         #expect(isMalformed([0x0e], because: "wire type"))
@@ -99,13 +100,11 @@ struct HostileInputTests {
     }
 
     @Test func manyEmptyMessagesExceedTheBudget() {
-        let inputBytes = 4 << 20
-        let bytes = [UInt8](repeating: 0, count: inputBytes).enumerated().map { index, _ in
-            [0xd2, 0x02, 0x00][index % 3] as UInt8
-        }
+        var bytes = Wire.field(42, [])
+        while bytes.count < 4 << 20 { bytes += bytes }
         let expected = WireError.overBudget(
-            message: Everything.messageName, budgetBytes: 8 * (inputBytes / 3 * 3) + (1 << 20))
-        #expect(error(decoding: Array(bytes[..<(inputBytes / 3 * 3)])) == expected)
+            message: Everything.messageName, budgetBytes: 8 * bytes.count + (1 << 20))
+        #expect(error(decoding: bytes) == expected)
     }
 
     @Test func packedNumbersStayWithinTheBudget() throws {

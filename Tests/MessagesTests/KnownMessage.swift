@@ -73,7 +73,12 @@ extension Everything {
 
     private static func setMaps(_ m: inout Everything) {
         m.labels = ["key": "value", "other": "thing"]
-        m.nestedByNumber = [-5: .with { $0.number = 1 }, 6: .with { $0.text = "six" }]
+        m.nestedByNumber = [
+            -5: .with {
+                $0.number = 1
+                $0.text = "minus five"
+            }
+        ]
         m.shadeByFlag = [true: .light]
         m.bytesByName = ["raw": [1, 2]]
         m.doubleByNumber = [-3: 0.5]

@@ -27,7 +27,8 @@ import Testing
     @Test func cancelledTimersDoNotPileUp() {
         var heap = TimerHeap()
         for index in 0..<100_000 as Range<UInt64> {
-            let timer = Timer(deadline: MonotonicTime(nanoseconds: 1_000_000 + index), target: Target())
+            let timer = Timer(
+                deadline: MonotonicTime(nanoseconds: 1_000_000 + index), target: Target())
             heap.insert(timer)
             heap.cancel(timer)
         }

@@ -4,6 +4,7 @@ import Glibc
 package struct HostileTraffic {
     private var random: SeededRandom
 
+    /// The same seed gives the same traffic.
     package init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
     package static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
@@ -58,7 +59,8 @@ package struct HostileTraffic {
         block += HostileTraffic.literal("content-type", "application/grpc")
         block += HostileTraffic.literal("te", "trailers")
         if random.chance(1, in: 4) {
-            block += HostileTraffic.literal("grpc-timeout", ["1m", "9", "99999999H", "xS"].randomElement(using: &random) ?? "")
+            block += HostileTraffic.literal(
+                "grpc-timeout", ["1m", "9", "99999999H", "xS"].randomElement(using: &random) ?? "")
         }
         if random.chance(1, in: 4) { block += HostileTraffic.literal("grpc-encoding", "gzip") }
         if random.chance(1, in: 4) { block += HostileTraffic.literal("x-bin", "AAE=,!!,") }
@@ -77,7 +79,8 @@ package struct HostileTraffic {
     private mutating func message(upTo limit: Int) -> [UInt8] {
         let body = noise(upTo: limit)
         let flag: UInt8 = random.chance(1, in: 6) ? UInt8.random(in: 0...3, using: &random) : 0
-        let length = random.chance(1, in: 6) ? Int.random(in: 0...1 << 31, using: &random) : body.count
+        let length =
+            random.chance(1, in: 6) ? Int.random(in: 0...1 << 31, using: &random) : body.count
         return [flag] + withUnsafeBytes(of: UInt32(length).bigEndian) { Array($0) } + body
     }
 
@@ -147,7 +150,8 @@ package struct RawSocket: ~Copyable {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+                Glibc.send(
+                    descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return }
             sent += count

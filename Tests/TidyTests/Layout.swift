@@ -22,7 +22,11 @@ enum Layout {
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
-            "EchoServer": ["Base", "RPC", "Messages", "Operation"],
+            // Calls need messages, which the library itself knows nothing of.
+            "RPCTests": [
+                "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
+            ],
+            "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
             "TrainerService": service.union(engine),
             "InferenceService": service.union(engine),

@@ -27,7 +27,8 @@ extension WireMessage {
     }
 }
 
-/// What decoding allows.
+/// What decoding allows. Fields that the schema does not know are skipped and not written again;
+/// groups are refused; of a map's entries with one key the last wins.
 ///
 /// The budget bounds the memory that protobuf-c takes for its form of a message: 8 times the input
 /// (without the large `bytes` fields, which are not copied) and 1 MiB more, never above 256 MiB.
@@ -101,18 +102,20 @@ private func unpack(
         guard let arena = cwire_open(budget) else { throw refused }
         defer { cwire_close(arena) }
         var (input, count) = (start, raw.count)
-        if scan.large_bytes > 0 {
-            guard let reduced = cwire_take(arena, scan.reduced_bytes_max) else { throw refused }
-            let target = reduced.assumingMemoryBound(to: UInt8.self)
-            count = cwire_reduce(schema, start, raw.count, target)
-            input = UnsafePointer(target)
+        let isReduced = scan.large_bytes > 0 || scan.has_repeats
+        if isReduced {
+            guard
+                let reduced = cwire_reduce(
+                    arena, schema, start, raw.count, scan.reduced_bytes_max, &count)
+            else { throw refused }
+            input = UnsafePointer(reduced)
         }
         guard let c = protobuf_c_message_unpack(schema, &arena.pointee.allocator, count, input)
         else {
             if arena.pointee.is_refused { throw refused }
             throw .malformed(message: messageName, why: "a field does not have its type's form")
         }
-        convert(UnsafeRawPointer(c), WireReader(source: bytes, isReduced: scan.large_bytes > 0))
+        convert(UnsafeRawPointer(c), WireReader(source: bytes, isReduced: isReduced))
     }
 }
 

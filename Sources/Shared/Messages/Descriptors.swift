@@ -1,8 +1,8 @@
 package import Base
 import CMessages
 
-/// The descriptors of all proto files, for reflection: raw `FileDescriptorProto`s by file name and by
-/// the symbols they define.
+/// The descriptors of all proto files, for reflection: raw `FileDescriptorProto`s by file name and
+/// by the symbols they define.
 package struct Descriptors: Sendable {
     /// One proto file.
     package struct File: Sendable, Hashable {

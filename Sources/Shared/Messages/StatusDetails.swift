@@ -17,8 +17,8 @@ package enum StatusDetails {
     /// The largest `google.protobuf.Duration`: 10,000 years.
     private static let durationSecondsMax = 315_576_000_000.0
 
-    /// A serialised `google.rpc.Status`: an ErrorInfo with reason, domain and facts, and one message
-    /// for each kind of detail. A NUL in a text becomes U+FFFD.
+    /// A serialised `google.rpc.Status`: an ErrorInfo with reason, domain and facts, and one
+    /// message for each kind of detail. A NUL in a text becomes U+FFFD.
     package static func encode(
         code: Int32, message: String, reason: String, domain: String, facts: [String: String],
         details: [FailureDetail]

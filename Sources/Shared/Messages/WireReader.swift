@@ -43,12 +43,13 @@ struct WireReader {
         as type: M.Type
     ) -> [M] {
         guard let forms, count > 0 else { return [] }
-        var result: [M] = []
-        result.reserveCapacity(count)
-        for index in 0..<count {
-            if let form = forms[index] { result.append(M(UnsafePointer(form), self)) }
+        return Array(unsafeUninitializedCapacity: count) { target, filled in
+            for index in 0..<count {
+                guard let form = forms[index] else { continue }
+                target.initializeElement(at: filled, to: M(UnsafePointer(form), self))
+                filled += 1
+            }
         }
-        return result
     }
 
     func strings(_ texts: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int)
@@ -78,8 +79,12 @@ struct WireReader {
     {
         guard let values, count > 0 else { return [] }
         let raw = UnsafeRawPointer(values)
-        return (0..<count).map { index in
-            E(rawValue: raw.load(fromByteOffset: index * 4, as: Int32.self))
+        return Array(unsafeUninitializedCapacity: count) { target, filled in
+            for index in 0..<count {
+                let number = raw.load(fromByteOffset: index * 4, as: Int32.self)
+                target.initializeElement(at: index, to: E(rawValue: number))
+            }
+            filled = count
         }
     }
 }

@@ -11,6 +11,7 @@ package enum Address: Sendable, Hashable {
     /// The longest path of a Unix socket that Linux takes, in bytes.
     package static let unixPathBytesMax = 107
 
+    /// Reads `unix:PATH`, `tcp:HOST:PORT` or `HOST:PORT`.
     package init(_ text: String) throws(AddressError) {
         if text.hasPrefix("unix:") {
             let path = String(text.dropFirst(5))
@@ -42,9 +43,13 @@ extension Address: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unix(let path): "unix:\(path)"
-        case .tcp(let host, let port):
-            host.contains(":") ? "tcp:[\(host)]:\(port)" : "tcp:\(host):\(port)"
+        case .tcp(let host, let port): "tcp:\(Address.hostAndPort(host, port))"
         }
+    }
+
+    /// `HOST:PORT`, with brackets around an IPv6 number.
+    static func hostAndPort(_ host: String, _ port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }
 

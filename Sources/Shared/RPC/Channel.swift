@@ -40,12 +40,15 @@ final class Channel: ConnectionOwner, TimerTarget, @unchecked Sendable {
         budget = BufferBudget(bytesMax: configuration.limits.bufferBytesMax)
     }
 
-    /// The name of the server in requests.
-    var authority: String {
-        switch address {
-        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        case .unix, nil: "localhost"
-        }
+    /// What requests say of the server.
+    var server: ServerIdentity {
+        let authority =
+            switch address {
+            case .tcp(let host, let port): Address.hostAndPort(host, port)
+            case .unix, nil: "localhost"
+            }
+        return ServerIdentity(
+            authority: authority, isSecure: configuration.tls != nil, token: configuration.token)
     }
 
     /// A connection that takes calls.

@@ -67,6 +67,7 @@ package final class Client: Sendable {
 
     private static let sharedLoop = EventLoop(name: "rpc-client")
 
+    /// A client that connects with its first call.
     package init(
         _ address: Address, configuration: ClientConfiguration = ClientConfiguration()
     ) {
@@ -235,9 +236,7 @@ extension Channel {
                 let connection = try await connection(
                     waitsForReady: options.waitsForReady, deadline: deadline)
                 try call.begin(
-                    path, on: connection, authority: authority,
-                    isSecure: configuration.tls != nil, options: options,
-                    token: configuration.token, deadline: deadline)
+                    path, to: server, on: connection, options: options, deadline: deadline)
                 return (try await body(call), call)
             } catch {
                 guard mayRetry(path, error, call), attempts < configuration.attemptsMax else {
@@ -337,6 +336,7 @@ package struct ResponseStream<Response: WireMessage>: AsyncSequence, Sendable {
         await handle.loop.run { handle.call.trailingMetadata }
     }
 
+    /// Steps through the responses.
     package struct AsyncIterator: AsyncIteratorProtocol {
         let stream: ResponseStream
 

@@ -2,6 +2,15 @@ import Base
 import CNGHTTP2
 import Glibc
 
+/// What each request says of the server and to it.
+struct ServerIdentity {
+    /// The name of the server, as in a URL.
+    let authority: String
+    let isSecure: Bool
+    /// The bearer token; nil for none.
+    let token: String?
+}
+
 /// One call on the client: from its headers to its status. Touched only on its loop.
 final class ClientCall: StreamOwner, TimerTarget, @unchecked Sendable {
     // The channel's loop runs everything here.
@@ -26,20 +35,20 @@ final class ClientCall: StreamOwner, TimerTarget, @unchecked Sendable {
 
     /// Opens the stream. Fails where the connection takes no more calls.
     func begin(
-        _ path: MethodPath, on connection: HTTP2Connection, authority: String, isSecure: Bool,
-        options: CallOptions, token: String?, deadline: MonotonicTime?
+        _ path: MethodPath, to server: ServerIdentity, on connection: HTTP2Connection,
+        options: CallOptions, deadline: MonotonicTime?
     ) throws(RPCError) {
         var fields = HeaderList()
         fields.append(":method", "POST")
-        fields.append(":scheme", isSecure ? "https" : "http")
+        fields.append(":scheme", server.isSecure ? "https" : "http")
         fields.append(":path", path.description)
-        fields.append(":authority", authority)
+        fields.append(":authority", server.authority)
         fields.append("te", "trailers")
         fields.append("content-type", "application/grpc")
         fields.append("user-agent", "fovea-swift/1")
         fields.append("grpc-accept-encoding", "identity,gzip")
         if options.compress { fields.append("grpc-encoding", "gzip") }
-        if let token { fields.append("authorization", "Bearer \(token)") }
+        if let token = server.token { fields.append("authorization", "Bearer \(token)") }
         if let deadline {
             let left = deadline.seconds(since: .now())
             guard left > 0 else { throw ClientCall.deadlineExceeded }

@@ -13,7 +13,9 @@ enum Gzip {
         // 15 bits of window, + 16 for the gzip format.
         let result = inflateInit2_(
             &stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        guard result == Z_OK else { throw RPCError(.resourceExhausted, "no memory to decompress", reason: "NO_MEMORY") }
+        guard result == Z_OK else {
+            throw RPCError(.resourceExhausted, "no memory to decompress", reason: "NO_MEMORY")
+        }
         defer { inflateEnd(&stream) }
         return try input.withUnsafeBytes { (source) throws(RPCError) in
             stream.next_in = UnsafeMutablePointer(

@@ -74,13 +74,15 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         let start = Unmanaged.passRetained(Start(self, name))
         var id = pthread_t()
-        let result = pthread_create(&id, nil, { argument in
-            guard let argument else { return nil }
-            let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-            _ = start.name.withCString { pthread_setname_np(pthread_self(), $0) }
-            start.loop.run()
-            return nil
-        }, start.toOpaque())
+        let result = pthread_create(
+            &id, nil,
+            { argument in
+                guard let argument else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                _ = start.name.withCString { pthread_setname_np(pthread_self(), $0) }
+                start.loop.run()
+                return nil
+            }, start.toOpaque())
         precondition(result == 0, "EventLoop: no thread (\(result))")
         pthread_detach(id)
     }

@@ -2,7 +2,7 @@ import Base
 import Glibc
 
 /// One message as it came: still compressed, if it was sent so.
-struct InboundMessage: Sendable {
+struct InboundMessage: Sendable, Hashable {
     let bytes: Bytes
     let isCompressed: Bool
 }
@@ -119,7 +119,8 @@ struct MessageAssembler: ~Copyable {
     /// The error of a stream that ends now; nil if it ends between messages.
     var endError: FramingError? {
         isPartial
-            ? .truncated(bytes: prefixCount + filled, expected: MessageAssembler.prefixBytes + expected)
+            ? .truncated(
+                bytes: prefixCount + filled, expected: MessageAssembler.prefixBytes + expected)
             : nil
     }
 

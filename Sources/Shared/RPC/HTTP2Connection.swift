@@ -27,6 +27,8 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         case open
         /// No new streams; closes when the last has ended.
         case draining
+        /// All is said; waiting for the peer to close, so that the last words reach it.
+        case lingering
         case closed
     }
 
@@ -80,6 +82,10 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
     }
 
     deinit { precondition(session == nil, "HTTP2Connection: dropped while open") }
+
+    /// Handlers that have begun and not returned, which may be more than the streams that are open:
+    /// a client that resets its calls at once does not get to start handlers without bound.
+    var handlersRunning = 0
 
     /// Streams that have begun and not ended.
     var activeStreams: Int { streams.count - freeSlots.count }
@@ -166,7 +172,10 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         for _ in 0..<4 where state != .closed {
             switch transport.read(into: loop.readBuffer) {
             case .moved(let count):
-                guard feed(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count])) else { return }
+                if state == .lingering { continue }
+                guard feed(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count])) else {
+                    return
+                }
                 if count < loop.readBuffer.count, !transport.hasBufferedInput { return }
             case .wouldBlockReading: return
             case .wouldBlockWriting: return watch(writing: true)
@@ -177,14 +186,29 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         if transport.hasBufferedInput { loop.submit { self.readInput() } }
     }
 
+    /// Gives the session what was read, a slice at a time, and sends in between: the peer works on
+    /// the first answers while this side makes the next ones. False when the connection is over.
     private func feed(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let result = nghttp2_session_mem_recv(
-            session, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count)
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let slice = UnsafeRawBufferPointer(rebasing: rest.prefix(HTTP2Connection.sliceBytes))
+            rest = rest.dropFirst(slice.count)
+            let result = nghttp2_session_mem_recv(
+                session, slice.assumingMemoryBound(to: UInt8.self).baseAddress, slice.count)
+            guard result >= 0 else {
+                close("HTTP/2 error: \(String(cString: nghttp2_strerror(Int32(result))))")
+                return false
+            }
+            guard !rest.isEmpty else { break }
+            flush()
+            guard state != .closed, closeReason == nil else { return false }
+        }
         markDirty()
-        guard result < 0 else { return true }
-        close("HTTP/2 error: \(String(cString: nghttp2_strerror(Int32(result))))")
-        return false
+        return true
     }
+
+    /// About eight small requests.
+    private static let sliceBytes = 2 << 10
 
     func beginHeaders() {
         // A client's calls keep their blocks; a server's take what they need at once.
@@ -353,7 +377,7 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         isDirty = false
         guard state != .closed else { return }
         if let closeReason { return finishClose(closeReason) }
-        guard !isConnecting, !transport.isHandshaking else { return }
+        guard !isConnecting, !transport.isHandshaking, state != .lingering else { return }
         while true {
             if output.isEmpty { fillOutput() }
             guard !output.isEmpty else { break }
@@ -385,9 +409,21 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         if let closeReason { return finishClose(closeReason) }
         let isOver =
             nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
-        if isOver || (state == .draining && activeStreams == 0 && hasSentGoaway) {
+        guard isOver || (state == .draining && activeStreams == 0 && hasSentGoaway) else { return }
+        if state == .draining, isServer {
+            linger()
+        } else {
             finishClose("the connection has ended")
         }
+    }
+
+    /// Closing with bytes unread would make the system reset the connection, and the peer might
+    /// lose the GOAWAY. So only this side ends, and the peer closes when it has read it.
+    private func linger() {
+        state = .lingering
+        transport.shutdown()
+        _ = loop.schedule(
+            LingerEnd(self), at: loop.now.advanced(bySeconds: LingerEnd.patienceSeconds))
     }
 
     private func watch(writing: Bool) {
@@ -442,9 +478,10 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
     }
 
     private func finishClose(_ why: String) {
+        let hasSaidAll = isConnecting || transport.isHandshaking || state == .lingering
         state = .closed
         // A last try to send what is queued, such as the GOAWAY that says why.
-        if !isConnecting, !transport.isHandshaking {
+        if !hasSaidAll {
             if output.isEmpty { fillOutput() }
             _ = transport.write(&output)
             transport.shutdown()
@@ -533,32 +570,12 @@ private final class DrainStep: TimerTarget {
     func timerFired() { connection.finishDrain() }
 }
 
-/// Header fields that never change, made once.
-struct ConstantFields: @unchecked Sendable {
-    // Immortal memory that is never written again.
-    let fields: UnsafeBufferPointer<nghttp2_nv>
+/// The end of the patience with a peer that does not close.
+private final class LingerEnd: TimerTarget {
+    static let patienceSeconds = 1.0
+    private let connection: HTTP2Connection
 
-    static let response = ConstantFields([
-        (":status", "200"), ("content-type", "application/grpc"),
-        ("grpc-accept-encoding", "identity,gzip"),
-    ])
-    static let successTrailers = ConstantFields([("grpc-status", "0")])
+    init(_ connection: HTTP2Connection) { self.connection = connection }
 
-    private init(_ pairs: [(String, String)]) {
-        let list = UnsafeMutableBufferPointer<nghttp2_nv>.allocate(capacity: pairs.count)
-        let flags = NGHTTP2_NV_FLAG_NO_COPY_NAME.rawValue | NGHTTP2_NV_FLAG_NO_COPY_VALUE.rawValue
-        func immortal(_ text: String) -> UnsafeMutablePointer<UInt8> {
-            let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count + 1)
-            _ = copy.initialize(from: Array(text.utf8) + [0])
-            return copy.baseAddress!
-        }
-        for (index, pair) in pairs.enumerated() {
-            list.initializeElement(
-                at: index,
-                to: nghttp2_nv(
-                    name: immortal(pair.0), value: immortal(pair.1), namelen: pair.0.utf8.count,
-                    valuelen: pair.1.utf8.count, flags: UInt8(flags)))
-        }
-        fields = UnsafeBufferPointer(list)
-    }
+    func timerFired() { connection.close("the connection has ended") }
 }

@@ -102,7 +102,9 @@ final class HeaderBlock {
         let parts = value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
         for part in parts {
             let trimmed = part.drop { $0 == UInt8(ascii: " ") }
-            guard let bytes = Base64.decode(UnsafeBufferPointer(rebasing: trimmed)) else { continue }
+            guard let bytes = Base64.decode(UnsafeBufferPointer(rebasing: trimmed)) else {
+                continue
+            }
             metadata.appendReceived(name, bytes)
         }
     }
@@ -157,7 +159,8 @@ struct HeaderList {
 
     mutating func append(_ metadata: Metadata) {
         for entry in metadata.entries {
-            append(entry.name, entry.name.hasSuffix("-bin") ? Base64.encode(entry.value) : entry.text)
+            append(
+                entry.name, entry.name.hasSuffix("-bin") ? Base64.encode(entry.value) : entry.text)
         }
     }
 
@@ -240,7 +243,7 @@ enum Base64 {
         var text = Array(field)
         while text.last == UInt8(ascii: "=") { text.removeLast() }
         let padding = (4 - text.count % 4) % 4
-        guard padding < 3 else { return nil }
+        guard padding < 3, !text.contains(UInt8(ascii: "=")) else { return nil }
         guard !text.isEmpty else { return Bytes() }
         text.append(contentsOf: repeatElement(UInt8(ascii: "="), count: padding))
         var out = [UInt8](repeating: 0, count: text.count / 4 * 3)

@@ -92,7 +92,8 @@ final class Listener {
             if error == EADDRINUSE { throw .inUse(address) }
             throw .refused(address, why: Socket.text(error))
         }
-        return Listener(descriptor: descriptor, address: address, file: (path, UInt64(state.st_ino)))
+        return Listener(
+            descriptor: descriptor, address: address, file: (path, UInt64(state.st_ino)))
     }
 
     /// Removes a socket that nobody serves any more, and nothing else.

@@ -5,8 +5,11 @@ package import Base
 /// Names are lower-case ASCII letters, digits, `_`, `-` and `.`; a name that ends in `-bin` holds
 /// bytes, any other printable ASCII. A name may occur several times; order is kept.
 package struct Metadata: Sendable, Hashable {
+    /// One name and value.
     package struct Entry: Sendable, Hashable {
+        /// In lower case.
         package let name: String
+        /// As sent: text values as UTF-8, `-bin` values decoded.
         package let value: Bytes
 
         /// The value as text.

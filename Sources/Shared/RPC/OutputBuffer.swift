@@ -107,7 +107,9 @@ struct OutputBuffer: ~Copyable {
         case .shared(let bytes):
             // The segment keeps the bytes alive until they are sent.
             return bytes.withUnsafeBytes { all in
-                iovec(iov_base: UnsafeMutableRawPointer(mutating: all.baseAddress), iov_len: all.count)
+                iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: all.baseAddress), iov_len: all.count
+                )
             }
         }
     }

@@ -142,7 +142,8 @@ package struct Router: Sendable {
 
     package mutating func register<Request, Response>(
         _ method: ServerStreamMethod<Request, Response>, needs role: Role?,
-        _ body: @escaping @Sendable (Request, CallContext, ResponseWriter<Response>) async throws
+        _ body:
+            @escaping @Sendable (Request, CallContext, ResponseWriter<Response>) async throws
             -> Void
     ) {
         add(
@@ -155,9 +156,10 @@ package struct Router: Sendable {
 
     package mutating func register<Request, Response>(
         _ method: BidirectionalMethod<Request, Response>, needs role: Role?,
-        _ body: @escaping @Sendable (
-            RequestReader<Request>, CallContext, ResponseWriter<Response>
-        ) async throws -> Void
+        _ body:
+            @escaping @Sendable (
+                RequestReader<Request>, CallContext, ResponseWriter<Response>
+            ) async throws -> Void
     ) {
         add(
             method.path, role,

@@ -163,7 +163,8 @@ final class ServerLoop: ConnectionOwner, @unchecked Sendable {
         self.observer = observer
         self.encodeDetails = encodeDetails
         loop = EventLoop(name: name, spinMicroseconds: configuration.spinMicroseconds)
-        budget = BufferBudget(bytesMax: configuration.limits.bufferBytesMax / max(1, configuration.loops))
+        budget = BufferBudget(
+            bytesMax: configuration.limits.bufferBytesMax / max(1, configuration.loops))
     }
 
     var connectionCount: Int { connections.count }
@@ -279,6 +280,14 @@ final class ServerLoop: ConnectionOwner, @unchecked Sendable {
                 reason: "HEADERS_TOO_LARGE")
         }
         guard let method = router.methods[request.path] else { throw unknownMethod(request.path) }
+        let handlersMax = 2 * configuration.limits.streamsMax
+        guard connection.handlersRunning < handlersMax else {
+            throw RPCError(
+                .resourceExhausted,
+                "\(connection.handlersRunning) handlers of this connection still run, most of"
+                    + " calls that were reset; \(handlersMax) are allowed",
+                reason: "TOO_MANY_HANDLERS", details: [.retry(afterSeconds: 1)])
+        }
         if let encoding = request.encoding, encoding != "identity", encoding != "gzip" {
             throw RPCError(
                 .unimplemented, "the encoding '\(encoding)' is not known; identity and gzip are",
@@ -296,7 +305,7 @@ final class ServerLoop: ConnectionOwner, @unchecked Sendable {
             deadline = loop.now.advanced(bySeconds: seconds)
         }
         return ServerCall(
-            method: method, request: request, principal: principal, peer: connection.peer,
+            method: method, request: request, principal: principal, connection: connection,
             stream: stream, host: self, deadline: deadline)
     }
 

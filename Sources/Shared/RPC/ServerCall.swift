@@ -23,6 +23,7 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     let startedAt: MonotonicTime
     let loop: EventLoop
     private let stream: HTTP2Stream
+    private let connection: HTTP2Connection
     private let host: ServerLoop
     private let messageBytesMax: Int
     private let compresses: Bool
@@ -36,13 +37,15 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     private var messagesSent = 0
 
     init(
-        method: RoutedMethod, request: HeaderBlock, principal: Principal, peer: Peer,
-        stream: HTTP2Stream, host: ServerLoop, deadline: MonotonicTime?
+        method: RoutedMethod, request: HeaderBlock, principal: Principal,
+        connection: HTTP2Connection, stream: HTTP2Stream, host: ServerLoop,
+        deadline: MonotonicTime?
     ) {
         self.method = method
         self.metadata = request.metadata
         self.principal = principal
-        self.peer = peer
+        peer = connection.peer
+        self.connection = connection
         self.stream = stream
         self.host = host
         self.deadline = deadline
@@ -68,7 +71,16 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         }
         if case .stream(_, let body) = handler {
             state = .running
-            task = Task.immediate(executorPreference: loop) { await self.run(body) }
+            startTask { await $0.run(body) }
+        }
+    }
+
+    /// Runs the handler on the loop until it first waits.
+    private func startTask(_ body: @escaping @Sendable (ServerCall) async -> Void) {
+        connection.handlersRunning += 1
+        task = Task.immediate(executorPreference: loop) {
+            await body(self)
+            self.onLoop { $0.connection.handlersRunning -= 1 }
         }
     }
 
@@ -89,7 +101,7 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         switch handler {
         case .immediate(let body): runImmediate(body, message)
         case .unary(let body):
-            task = Task.immediate(executorPreference: loop) { await self.run(body, message) }
+            startTask { await $0.run(body, message) }
         case .stream: break
         }
     }
@@ -315,10 +327,13 @@ package struct CallContext: Sendable {
 
     init(_ call: ServerCall) { self.call = call }
 
+    /// The method called.
     package var path: MethodPath { call.method.path }
     /// The request's metadata.
     package var metadata: Metadata { call.metadata }
+    /// Who calls.
     package var principal: Principal { call.principal }
+    /// The other end of the connection.
     package var peer: Peer { call.peer }
     /// The caller's `x-request-id`, else a name that this server gave.
     package var requestID: String { call.requestID }

@@ -133,7 +133,8 @@ package final class TLSIdentity: Sendable {
             SSL_CTX_set_verify(
                 context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
             // A session resumed under other authorities would skip their check.
-            SSL_CTX_ctrl(context.pointer, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
+            SSL_CTX_ctrl(
+                context.pointer, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
             SSL_CTX_set_num_tickets(context.pointer, 0)
         }
         return context
@@ -166,7 +167,7 @@ package final class ClientTLS: Sendable {
     /// - Parameters:
     ///   - authoritiesPath: PEM certificates to trust; nil for the system's
     ///   - certificatePath: the client's own chain, with `keyPath`, for mTLS
-    ///   - serverName: the name to expect in the server's certificate; nil for the host connected to
+    ///   - serverName: the name to expect in the server's certificate; nil for the host's
     package init(
         authoritiesPath: String? = nil, certificatePath: String? = nil, keyPath: String? = nil,
         serverName: String? = nil

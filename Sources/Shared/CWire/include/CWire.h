@@ -60,6 +60,10 @@ typedef struct cwire_scan_result {
     size_t large_bytes;
     // The most that the reduced form can take.
     size_t reduced_bytes_max;
+    // Whether a message field or a member of a oneof may occur twice. protobuf-c does not merge
+    // such fields as the encoding demands (numbers of the first are lost); the reduced form has
+    // them merged.
+    bool has_repeats;
 } cwire_scan_result;
 
 // Checks the encoding without allocating: lengths, depth, text, no groups.
@@ -73,8 +77,9 @@ typedef struct cwire_reference {
     uint32_t count;
 } cwire_reference;
 
-// Writes a scanned message again with each `bytes` field replaced by a cwire_reference and without
-// unknown fields. `target` holds `reduced_bytes_max` bytes; returns how many were written.
-size_t cwire_reduce(
-    const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t count,
-    uint8_t *target);
+// Writes a scanned message again with each `bytes` field replaced by a cwire_reference, without
+// unknown fields, and with each message field at most once. The result is in the arena; null if
+// the budget is used up.
+uint8_t *cwire_reduce(
+    cwire_arena *arena, const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
+    size_t count, size_t reduced_bytes_max, size_t *reduced_bytes);

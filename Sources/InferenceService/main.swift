@@ -1,0 +1,3 @@
+import Operation
+
+ServiceMain.run(InferenceServer.definition)
