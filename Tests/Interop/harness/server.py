@@ -38,7 +38,9 @@ def command_under_test(verb: str) -> list[str]:
 def environment() -> dict[str, str]:
     """The environment of a child: it finds the stubs and this package."""
     paths = [str(stubs.install()), str(INTEROP)]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    # Services refuse FOVEA_ variables that they do not know, and FOVEA_BIN is ours.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("FOVEA_")}
+    return {**own, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
 
 class Server:
