@@ -68,13 +68,16 @@ import_base_image() {
         "$archive" docker.io/library/debian:bookworm-slim >/dev/null
 }
 
-# Makes swift:6.3-bookworm from Debian's packages; builds see the machine's own toolchain through
-# `toolchain_options`, because a copy of it in an image would take minutes.
+# Prints the folder of the machine's Swift.
+toolchain() {
+    local swift
+    swift=$(readlink -f "$(command -v swift)")
+    echo "${swift%/usr/bin/*}"
+}
+
+# Makes swift:6.3-bookworm from Debian's packages, for builds that mount the machine's own toolchain
+# at /opt/swift: a copy of it in an image would take minutes.
 import_swift_image() {
-    local toolchain
-    toolchain=$(readlink -f "$(command -v swift)")
-    toolchain=${toolchain%/usr/bin/*}
-    toolchain_options=(--volume "$toolchain:/opt/swift:ro")
     podman build --quiet --network=host --tag docker.io/library/swift:6.3-bookworm - \
         >/dev/null <<END
 FROM debian:bookworm-slim

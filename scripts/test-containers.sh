@@ -112,7 +112,7 @@ build_images() {
     local service options=(--build-context "build=$state/build")
     if [ -n "${FOVEA_BUILD_INSIDE:-}" ]; then
         import_swift_image
-        options=("${toolchain_options[@]}")
+        options=(--volume "$(toolchain):/opt/swift:ro")
     fi
     for service in "${services[@]}"; do
         podman build --quiet --network=host "${options[@]}" \
