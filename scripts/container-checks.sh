@@ -66,7 +66,7 @@ use_compose_files() {
     transport=(--http2-prior-knowledge)
     scheme=http
     if [ $# -gt 1 ]; then
-        transport=(--http2 --tlsv1.3 --cacert "$FOVEA_SECRETS/ca.pem")
+        transport=(--http2 --tlsv1.3 --cacert "$SECRETS_DIR/ca.pem")
         scheme=https
     fi
 }
@@ -112,6 +112,7 @@ check_service() {
     check "$service: health by its executable, Unix socket" inside_container "$service" \
         "fovea-$service" health --server "unix:/run/fovea/$service.sock"
     check "$service: health by a foreign client, TCP" answers_serving "$service"
+    check "$service: health by a foreign client, Unix socket" answers_on_socket "$service"
     check "$service: no token, no entry" is_answered "$service" $unauthenticated
     check "$service: wrong token, no entry" is_answered "$service" $unauthenticated \
         --header "authorization: Bearer wrong"
@@ -161,6 +162,14 @@ answers_serving() {
     [ "$status" = 0 ] && od -An -tx1 "$state/answer" | grep -qF "$serving"
 }
 
+# The volume as the machine sees it.
+answers_on_socket() {
+    local volume scheme=http transport
+    volume=$(podman volume inspect --format '{{.Mountpoint}}' fovea_sockets)
+    transport=(--http2-prior-knowledge --unix-socket "$volume/$1.sock")
+    answers_serving "$1"
+}
+
 is_answered() {
     local service=$1 wanted=$2 status
     shift 2
@@ -173,7 +182,7 @@ is_answered() {
 lets_in() {
     local status
     status=$(grpc_status "$1" "${list_method[$1]}" \
-        --header "authorization: Bearer $(cat "$FOVEA_SECRETS/token-reader")") || return
+        --header "authorization: Bearer $(cat "$SECRETS_DIR/token-reader")") || return
     echo "grpc-status $status"
     [ -n "$status" ] && [ "$status" != $unauthenticated ] && [ "$status" != 7 ]
 }
@@ -230,7 +239,7 @@ is_on_loopback() {
 logs_json() {
     local logs token
     logs=$(podman logs "fovea-$1-1" 2>&1)
-    for token in "$FOVEA_SECRETS"/token-*; do
+    for token in "$SECRETS_DIR"/token-*; do
         ! grep -qFf "$token" <<<"$logs" || return
     done
     /usr/bin/python3 -c 'import json, sys

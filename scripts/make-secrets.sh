@@ -9,7 +9,7 @@
 # What exists is kept: delete a file and run this again to replace it.
 set -euo pipefail
 
-folder=${1:-${FOVEA_SECRETS:-secrets}}
+folder=${1:-${SECRETS_DIR:-secrets}}
 roles=(reader annotator trainer operator admin)
 services=(dataset trainer inference)
 key_options=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
@@ -21,15 +21,22 @@ make_folder() {
     chmod 0700 "$folder"
 }
 
+# A token is fovea_ID_SECRET; the services keep its name, roles and sha256:ID:SALT:DIGEST.
+make_token() {
+    local role=$1 id salt token digest
+    id=$(openssl rand -hex 8)
+    salt=$(openssl rand -hex 16)
+    token=fovea_${id}_$(openssl rand -hex 32)
+    # The digest is of the salt's bytes and then the token.
+    digest=$({ printf %b "${salt//??/\\x&}"; printf %s "$token"; } | sha256sum | cut -d ' ' -f 1)
+    printf '%s\n' "$token" >"$folder/token-$role"
+    printf '%s %s sha256:%s:%s:%s\n' "$role" "$role" "$id" "$salt" "$digest"
+}
+
 make_tokens() {
     [ ! -e "$folder/tokens" ] || return 0
-    local role token hash
-    for role in "${roles[@]}"; do
-        token=$(openssl rand -hex 32)
-        hash=$(printf %s "$token" | sha256sum | cut -d ' ' -f 1)
-        printf '%s\n' "$token" >"$folder/token-$role"
-        printf '%s sha256:%s\n' "$role" "$hash"
-    done >"$folder/tokens.new"
+    local role
+    for role in "${roles[@]}"; do make_token "$role"; done >"$folder/tokens.new"
     chmod 0600 "$folder"/token-*
     chmod 0444 "$folder/tokens.new"
     mv "$folder/tokens.new" "$folder/tokens"

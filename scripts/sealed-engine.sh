@@ -55,7 +55,7 @@ export_engine_environment() {
 
 # Makes debian:bookworm-slim from Debian's packages. A cache folder saves that the next time.
 import_base_image() {
-    local archive=${FOVEA_CONTAINERS_CACHE:-$state}/debian-bookworm-slim.tar
+    local archive=${FOVEA_TEST_CACHE:-$state}/debian-bookworm-slim.tar
     if [ ! -e "$archive" ]; then
         mmdebstrap --variant=minbase --quiet \
             --dpkgopt='path-exclude=/usr/share/doc/*' \

@@ -3,9 +3,9 @@
 # plain TCP, once with TLS. Needs root on Debian, but no Docker: see scripts/sealed-engine.sh.
 #
 #     scripts/test-containers.sh
-#     FOVEA_BINARIES=DIR             take the executables from DIR instead of building them
-#     FOVEA_BUILD_INSIDE=1           build them inside the image, as a user's engine does: slow
-#     FOVEA_CONTAINERS_CACHE=DIR     keep Debian's base image there for the next run
+#     FOVEA_TEST_BINARIES=DIR      take the executables from DIR instead of building them
+#     FOVEA_TEST_BUILD_INSIDE=1    build them inside the image, as a user's engine does: slow
+#     FOVEA_TEST_CACHE=DIR         keep Debian's base image there for the next run
 #
 # The script calls itself twice: `inside` its namespaces, where images are built, and `sealed` in a
 # network that leads nowhere, where containers run.
@@ -44,7 +44,7 @@ outside() {
     phase "tools"
     state=$(mktemp -d "${TMPDIR:-/tmp}/fovea-containers.XXXXXX")
     trap clean_up EXIT
-    if [ -z "${FOVEA_BUILD_INSIDE:-}" ]; then
+    if [ -z "${FOVEA_TEST_BUILD_INSIDE:-}" ]; then
         collect_executables
         phase "release executables"
     fi
@@ -64,7 +64,7 @@ require_machine() {
 
 # Puts the executables where the Dockerfile's stage `build` would leave them.
 collect_executables() {
-    local from=${FOVEA_BINARIES:-} service
+    local from=${FOVEA_TEST_BINARIES:-} service
     if [ -z "$from" ]; then
         from=.build-containers/release
         for service in "${services[@]}"; do
@@ -110,7 +110,7 @@ inside() {
 
 build_images() {
     local service options=(--build-context "build=$state/build")
-    if [ -n "${FOVEA_BUILD_INSIDE:-}" ]; then
+    if [ -n "${FOVEA_TEST_BUILD_INSIDE:-}" ]; then
         import_swift_image
         options=(--volume "$(toolchain):/opt/swift:ro")
     fi
@@ -125,9 +125,9 @@ build_images() {
 
 sealed() {
     export_engine_environment
-    export FOVEA_SECRETS=$state/secrets
+    export SECRETS_DIR=$state/secrets
     # Other limits than the defaults, to see that the variables reach the control groups.
-    export FOVEA_DATASET_MEMORY=256m FOVEA_DATASET_CPUS=0.5
+    export DATASET_MEMORY=256m DATASET_CPUS=0.5
     start_engine
     check_files
     phase "Dockerfile and compose files"
