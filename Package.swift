@@ -33,8 +33,16 @@ let package = Package(
         system("CProtobufC", pkgConfig: "libprotobuf-c"),
         system("CZlib", pkgConfig: "zlib"),
         shared("Base", []),
+        .target(
+            name: "CWire", dependencies: ["CProtobufC"], path: "Sources/Shared/CWire",
+            cSettings: strictC),
+        .target(
+            name: "CMessages", dependencies: ["CProtobufC"], path: "Sources/Shared/CMessages",
+            exclude: ["descriptors.bin"], cSettings: strictC),
+        shared("Messages", ["Base", "CMessages", "CProtobufC", "CWire"]),
         shared("RPC", ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"]),
         tests("BaseTests", ["Base"]),
+        tests("MessagesTests", ["Base", "Messages"]),
         tests("RPCTests", ["Base", "RPC"]),
     ],
     swiftLanguageModes: [.v6],
