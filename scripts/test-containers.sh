@@ -66,10 +66,9 @@ require_machine() {
 collect_executables() {
     local from=${FOVEA_TEST_BINARIES:-} service
     if [ -z "$from" ]; then
-        from=.build-containers/release
+        from=.build/release
         for service in "${services[@]}"; do
-            swift build --configuration release --static-swift-stdlib \
-                --scratch-path .build-containers --product "fovea-$service"
+            swift build --configuration release --static-swift-stdlib --product "fovea-$service"
         done
     fi
     for service in "${services[@]}"; do
