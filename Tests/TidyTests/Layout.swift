@@ -26,6 +26,7 @@ enum Layout {
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
+            "EndToEnd": [],
             "EchoServer": ["Base", "RPC", "Messages", "Operation"],
             "DatasetService": service,
             "TrainerService": service.union(engine),
