@@ -32,6 +32,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "fovea",
     products: [
+        .executable(name: "fovea-echo", targets: ["EchoServer"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
         .executable(name: "fovea-inference", targets: ["InferenceService"]),
@@ -70,6 +71,10 @@ let package = Package(
             name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
             path: "Tests/TestSupport", swiftSettings: strict),
         tests("OperationTests", ["Base", "Digests", "Messages", "Operation", "RPC"]),
+        .executableTarget(
+            name: "EchoServer",
+            dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],
+            path: "Tests/EchoServer", swiftSettings: strict),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),

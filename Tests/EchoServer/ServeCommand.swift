@@ -2,6 +2,7 @@ import Base
 import Messages
 import Operation
 import RPC
+import TestSupport
 
 /// `fovea-echo serve`.
 struct ServeCommand {
@@ -59,7 +60,10 @@ struct ServeCommand {
 
     private func router(_ board: HealthBoard) -> Router {
         var router = Router()
-        EchoService(isImmediate: arguments.has("--immediate")).register(in: &router)
+        let echo = EchoService(isImmediate: arguments.has("--immediate")) { path in
+            Command.say("cancelled \(path)")
+        }
+        echo.register(in: &router)
         router.registerHealth(board)
         router.registerReflection()
         return router

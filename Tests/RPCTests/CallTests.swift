@@ -10,7 +10,7 @@ import Testing
         Server, Client
     ) {
         var router = Router()
-        EchoService.register(on: &router)
+        EchoService().register(in: &router)
         let server = Server(router: router, configuration: configuration)
         return (server, try server.connectInProcess())
     }

@@ -12,7 +12,7 @@ import Testing
 
     @Test func aServerSurvivesWhateverAClientSends() async throws {
         var router = Router()
-        EchoService.register(on: &router)
+        EchoService().register(in: &router)
         let server = Server(router: router)
         let honest = try server.connectInProcess()
         for seed in firstSeed..<firstSeed + cases {

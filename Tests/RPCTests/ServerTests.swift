@@ -10,7 +10,7 @@ import Testing
 @Suite struct ServerTests {
     private func echo(_ change: (inout ServerConfiguration) -> Void = { _ in }) -> Server {
         var router = Router()
-        EchoService.register(on: &router)
+        EchoService().register(in: &router)
         var configuration = ServerConfiguration()
         change(&configuration)
         return Server(router: router, configuration: configuration)

@@ -1,140 +1,223 @@
-import Base
+package import Base
+import Glibc
 import Messages
 package import RPC
 
-/// `fovea.testing.v1.Echo`: answers what it is told to answer. For tests and benchmarks.
-package enum EchoService {
-    /// Registers every method.
-    package static func register(on router: inout Router) {
-        router.declare(service: EchoTest.Echo.name, methods: EchoTest.Echo.methods)
-        router.register(EchoTest.Echo.unary, needs: .reader) { request, context in
-            try await EchoService.answer(request, context)
+/// The handlers of `fovea.testing.v1.Echo`.
+package struct EchoService: Sendable {
+    typealias Request = EchoTest.EchoRequest
+    typealias Response = EchoTest.EchoResponse
+
+    /// Whether unary calls are answered without a task, as short handlers of services are.
+    private let isImmediate: Bool
+    private let reportCancellation: @Sendable (MethodPath) -> Void
+    private let refusals = Lock<[String: Int]>([:])
+
+    /// - Parameters:
+    ///   - isImmediate: see the property
+    ///   - reportCancellation: told of each handler that saw its call cancelled
+    package init(
+        isImmediate: Bool = false,
+        reportCancellation: @escaping @Sendable (MethodPath) -> Void = { _ in }
+    ) {
+        self.isImmediate = isImmediate
+        self.reportCancellation = reportCancellation
+    }
+
+    /// Registers every method, each with another role, so that tests can tell roles apart.
+    package func register(in router: inout Router) {
+        if isImmediate {
+            router.registerImmediate(EchoTest.Echo.unary, needs: .reader, answerAtOnce)
+        } else {
+            router.register(EchoTest.Echo.unary, needs: .reader) { request, context in
+                try await reportingCancellation(context) { try await unary(request, context) }
+            }
         }
         router.register(EchoTest.Echo.clientStream, needs: .annotator) { requests, context in
-            var count = Counts()
-            var last = EchoTest.EchoRequest()
-            while let request = try await requests.next() {
-                echoMetadata(request, context)
-                count.add(request)
-                last = request
-                try await pause(request.readDelayMilliseconds, last.ignoreCancellation)
-            }
-            try await pause(last.delayMilliseconds, last.ignoreCancellation)
-            try fail(last, after: .max)
-            return response(to: last, count, index: 0, context)
+            try await reportingCancellation(context) { try await clientStream(requests, context) }
         }
-        router.register(EchoTest.Echo.serverStream, needs: .reader) { request, context, responses in
-            var count = Counts()
-            count.add(request)
-            echoMetadata(request, context)
-            try await respond(to: request, &count, context, responses)
-        }
-        router.register(EchoTest.Echo.bidirectional, needs: .reader) { requests, context, out in
-            var count = Counts()
-            while let request = try await requests.next() {
-                echoMetadata(request, context)
-                count.add(request)
-                try await respond(to: request, &count, context, out)
-                try await pause(request.readDelayMilliseconds, request.ignoreCancellation)
+        router.register(EchoTest.Echo.serverStream, needs: .trainer) {
+            request, context, responses in
+            try await reportingCancellation(context) {
+                var call = EchoCall(context)
+                call.accept(request)
+                try await call.respond(to: request, responses)
             }
         }
-        router.register(EchoTest.Echo.roundTrip, needs: .reader) { request, _ in request }
-    }
-
-    private struct Counts {
-        var requests: UInt64 = 0
-        var bytes: UInt64 = 0
-        var responses: UInt64 = 0
-
-        mutating func add(_ request: EchoTest.EchoRequest) {
-            requests += 1
-            bytes += UInt64(request.payload.count)
+        router.register(EchoTest.Echo.bidirectional, needs: .operator_) {
+            requests, context, responses in
+            try await reportingCancellation(context) {
+                var call = EchoCall(context)
+                while let request = try await requests.next() {
+                    call.accept(request)
+                    try await call.respond(to: request, responses)
+                    try await sleep(milliseconds: request.readDelayMilliseconds)
+                }
+            }
         }
+        router.register(EchoTest.Echo.roundTrip, needs: .admin) { request, _ in request }
     }
 
-    private static func answer(_ request: EchoTest.EchoRequest, _ context: CallContext)
-        async throws -> EchoTest.EchoResponse
+    private func answerAtOnce(_ request: Request, _ context: CallContext) throws -> Response {
+        guard request.delayMilliseconds == 0, !request.echoMetadata else {
+            throw RPCError(.failedPrecondition, "started with --immediate: no delay, no metadata")
+        }
+        var call = EchoCall(context)
+        call.accept(request)
+        if let failure = EchoCall.failure(request) { throw failure }
+        return call.response(to: request)
+    }
+
+    private func unary(_ request: Request, _ context: CallContext) async throws -> Response {
+        try refuseFirst(context)
+        var call = EchoCall(context)
+        call.accept(request)
+        try await call.pause(request)
+        if let failure = EchoCall.failure(request) { throw failure }
+        return call.response(to: request)
+    }
+
+    private func clientStream(_ requests: RequestReader<Request>, _ context: CallContext)
+        async throws -> Response
     {
-        if request.echoMetadata { echoMetadata(request, context) }
-        if request.delayMilliseconds > 0 {
-            try await pause(request.delayMilliseconds, request.ignoreCancellation)
+        var call = EchoCall(context)
+        var last = Request()
+        while let request = try await requests.next() {
+            call.accept(request)
+            if let failure = EchoCall.failure(request) { throw failure }
+            try await sleep(milliseconds: request.readDelayMilliseconds)
+            last = request
         }
-        try fail(request, after: .max)
-        var count = Counts()
-        count.add(request)
-        return response(to: request, count, index: 0, context)
+        try await call.pause(last)
+        return call.response(to: last)
     }
 
-    private static func respond(
-        to request: EchoTest.EchoRequest, _ count: inout Counts, _ context: CallContext,
-        _ responses: ResponseWriter<EchoTest.EchoResponse>
+    /// `echo-unavailable-first: KEY:COUNT` refuses the first COUNT calls with that KEY.
+    private func refuseFirst(_ context: CallContext) throws(RPCError) {
+        guard let wish = context.metadata["echo-unavailable-first"],
+            let count = wish.split(separator: ":").last.flatMap({ Int($0) })
+        else { return }
+        let seen = refusals.with { refusals in
+            refusals[wish, default: 0] += 1
+            return refusals[wish, default: 0]
+        }
+        if seen <= count { throw RPCError(.unavailable, "refused as asked") }
+    }
+
+    private func reportingCancellation<Value>(
+        _ context: CallContext, _ body: () async throws -> Value
+    ) async throws -> Value {
+        defer { if Task.isCancelled { reportCancellation(context.path) } }
+        return try await body()
+    }
+}
+
+private func sleep(milliseconds: UInt32) async throws {
+    guard milliseconds > 0 else { return }
+    try await Task.sleep(for: .milliseconds(Int(milliseconds)))
+}
+
+/// The state of one call: what it read and sent so far.
+private struct EchoCall {
+    private let context: CallContext
+    private let deadlineMilliseconds: Int64?
+    private var requests: UInt64 = 0
+    private var receivedBytes: UInt64 = 0
+    private var responses: UInt64 = 0
+
+    init(_ context: CallContext) {
+        self.context = context
+        deadlineMilliseconds = context.remainingSeconds.map { Int64(min($0, 1e12) * 1000) }
+    }
+
+    /// Counts a request and takes its wishes about metadata.
+    mutating func accept(_ request: EchoService.Request) {
+        requests += 1
+        receivedBytes += UInt64(request.payload.count)
+        guard request.echoMetadata, requests == 1 else { return }
+        context.setInitialMetadata(received("echo-initial-"))
+        context.setTrailingMetadata(received("echo-trailing-"))
+    }
+
+    private func received(_ prefix: String) -> Metadata {
+        var metadata = Metadata()
+        for entry in context.metadata.entries where entry.name.hasPrefix(prefix) {
+            if entry.name.hasSuffix("-bin") {
+                metadata.append(entry.name, bytes: entry.value)
+            } else {
+                metadata.append(entry.name, entry.text)
+            }
+        }
+        return metadata
+    }
+
+    /// Waits as asked.
+    func pause(_ request: EchoService.Request) async throws {
+        guard request.ignoreCancellation else {
+            return try await sleep(milliseconds: request.delayMilliseconds)
+        }
+        // A task of its own is not cancelled with the call.
+        await Task.detached { try? await sleep(milliseconds: request.delayMilliseconds) }.value
+    }
+
+    /// The responses to one request of a streaming call.
+    mutating func respond(
+        to request: EchoService.Request, _ writer: ResponseWriter<EchoService.Response>
     ) async throws {
+        let payload = EchoCall.payload(request)
         for _ in 0..<(request.responseCount ?? 1) {
-            try fail(request, after: count.responses)
-            try await pause(request.delayMilliseconds, request.ignoreCancellation)
-            try await responses.write(
-                response(to: request, count, index: count.responses, context))
-            count.responses += 1
+            try failIfDue(request)
+            try await pause(request)
+            try await writer.write(response(to: request, payload))
         }
-        try fail(request, after: .max)
+        try failIfDue(request)
     }
 
-    private static func response(
-        to request: EchoTest.EchoRequest, _ count: Counts, index: UInt64, _ context: CallContext
-    ) -> EchoTest.EchoResponse {
-        var response = EchoTest.EchoResponse()
-        response.payload = request.responseBytes.map { pattern(Int($0)) } ?? request.payload
+    /// The next response.
+    mutating func response(to request: EchoService.Request) -> EchoService.Response {
+        response(to: request, EchoCall.payload(request))
+    }
+
+    private mutating func response(to request: EchoService.Request, _ payload: Bytes)
+        -> EchoService.Response
+    {
+        var response = EchoService.Response()
+        response.payload = payload
         response.sequenceNumber = request.sequenceNumber
-        response.responseIndex = index
-        response.requestCount = count.requests
-        response.receivedBytes = count.bytes
-        response.deadlineMilliseconds = context.remainingSeconds.map { Int64($0 * 1000) }
+        response.responseIndex = responses
+        response.requestCount = requests
+        response.receivedBytes = receivedBytes
+        response.deadlineMilliseconds = deadlineMilliseconds
+        responses += 1
         return response
     }
 
-    /// Bytes that equal their index modulo 251; long runs share one block.
-    private static func pattern(_ count: Int) -> Bytes {
-        if count <= longPattern.count { return longPattern.slice(0..<count) }
+    private func failIfDue(_ request: EchoService.Request) throws(RPCError) {
+        guard responses >= UInt64(request.failureAfterCount) else { return }
+        if let failure = EchoCall.failure(request) { throw failure }
+    }
+
+    /// The error asked for, with exactly its details if it has any.
+    static func failure(_ request: EchoService.Request) -> RPCError? {
+        guard let status = request.failure, status.code != 0 else { return nil }
+        var error = RPCError(StatusCode(rawValue: Int(status.code)) ?? .unknown, status.message)
+        if !status.details.isEmpty { error.encodedDetails = try? status.encoded() }
+        return error
+    }
+
+    /// The payload sent, or each byte its index modulo 251.
+    private static func payload(_ request: EchoService.Request) -> Bytes {
+        guard let count = request.responseBytes.map({ Int($0) }) else { return request.payload }
         return Bytes(count: count) { target in
-            for index in 0..<count { target[index] = UInt8(index % 251) }
+            guard let base = target.baseAddress else { return }
+            let period = 251
+            for index in 0..<min(period, count) { target[index] = UInt8(index) }
+            var filled = min(period, count)
+            while filled < count {
+                let take = min(filled, count - filled)
+                memcpy(base + filled, base, take)
+                filled += take
+            }
         }
-    }
-
-    private static let longPattern = Bytes(count: 4 << 20) { target in
-        for index in 0..<target.count { target[index] = UInt8(index % 251) }
-    }
-
-    private static func pause(_ milliseconds: UInt32, _ ignoresCancellation: Bool) async throws {
-        guard milliseconds > 0 else { return }
-        let time = Duration.milliseconds(Int(milliseconds))
-        if ignoresCancellation {
-            await Task.detached { try? await Task.sleep(for: time) }.value
-        } else {
-            try await Task.sleep(for: time)
-        }
-    }
-
-    /// Throws what the request asks for, once it has asked for so many responses.
-    private static func fail(_ request: EchoTest.EchoRequest, after count: UInt64) throws {
-        guard let failure = request.failure, failure.code != 0,
-            count >= UInt64(request.failureAfterCount)
-        else { return }
-        var error = RPCError(
-            StatusCode(rawValue: Int(failure.code)) ?? .unknown, failure.message,
-            reason: "ECHO_FAILURE")
-        if !failure.details.isEmpty { error.encodedDetails = try failure.encoded() }
-        throw error
-    }
-
-    private static func echoMetadata(_ request: EchoTest.EchoRequest, _ context: CallContext) {
-        guard request.echoMetadata else { return }
-        var initial = Metadata()
-        var trailing = Metadata()
-        for entry in context.metadata.entries {
-            if entry.name.hasPrefix("echo-initial-") { initial.append(entry) }
-            if entry.name.hasPrefix("echo-trailing-") { trailing.append(entry) }
-        }
-        context.setInitialMetadata(initial)
-        context.setTrailingMetadata(trailing)
     }
 }

@@ -26,8 +26,8 @@ enum Layout {
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
-            "EndToEnd": [],
-            "EchoServer": ["Base", "RPC", "Messages", "Operation"],
+            "EndToEnd": ["Testing"],
+            "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
             "TrainerService": service.union(engine),
             "InferenceService": service.union(engine),

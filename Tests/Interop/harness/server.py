@@ -1,5 +1,6 @@
 """Echo servers as child processes: ours, or the grpcio one that proves the tests."""
 
+import json
 import os
 import signal
 import subprocess
@@ -70,9 +71,15 @@ class Server:
 
     @property
     def addresses(self) -> list[str]:
-        """The listeners that are ready, as the server names them."""
+        """The listeners that are ready, as the server names them: the echo server on standard
+        output, a service in the log line `ready`."""
         ready = [line for line in list(self.lines) if line.startswith("listening ")]
-        return [line.split(" ", 1)[1] for line in ready]
+        if ready:
+            return [line.split(" ", 1)[1] for line in ready]
+        for line in self.log.read_text().splitlines():
+            if '"message":"ready"' in line:
+                return json.loads(line)["listen"].split(",")
+        return []
 
     @property
     def address(self) -> str:
