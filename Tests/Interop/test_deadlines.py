@@ -40,7 +40,8 @@ def test_a_deadline_that_is_met_changes_nothing(
     echo_everywhere: echo_pb2_grpc.EchoStub,
 ) -> None:
     response = echo_everywhere.Unary(Request(delay_milliseconds=20), timeout=30)
-    assert 0 < response.deadline_milliseconds <= 30_000
+    # grpcio rounds the timeout up by less than a hundredth.
+    assert 0 < response.deadline_milliseconds <= 30_300
 
 
 def test_the_handler_knows_how_much_time_is_left(echo: echo_pb2_grpc.EchoStub) -> None:

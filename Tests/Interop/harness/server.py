@@ -60,7 +60,7 @@ class Server:
             self.lines.append(line.rstrip("\n"))
 
     def wait_until_listening(self, count: int) -> Self:
-        """Waits for `count` lines that name a listener."""
+        """Waits until the server has named `count` listeners."""
         eventually(
             lambda: len(self.addresses) >= count or self.process.poll() is not None,
             f"{count} listeners")
@@ -71,14 +71,15 @@ class Server:
 
     @property
     def addresses(self) -> list[str]:
-        """The listeners that are ready, as the server names them: the echo server on standard
-        output, a service in the log line `ready`."""
-        ready = [line for line in list(self.lines) if line.startswith("listening ")]
-        if ready:
-            return [line.split(" ", 1)[1] for line in ready]
+        """The listeners that are ready: echo servers print them, services log them."""
+        printed = [line for line in list(self.lines) if line.startswith("listening ")]
+        if printed:
+            return [line.split(" ", 1)[1] for line in printed]
         for line in self.log.read_text().splitlines():
-            if '"message":"ready"' in line:
-                return json.loads(line)["listen"].split(",")
+            if line.startswith("{") and line.endswith("}"):
+                record = json.loads(line)
+                if record.get("message") == "ready":
+                    return str(record["listen"]).split(",")
         return []
 
     @property
