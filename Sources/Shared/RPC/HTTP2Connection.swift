@@ -338,9 +338,9 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         nghttp2_submit_trailer(session, id, fields.baseAddress, fields.count)
     }
 
-    /// A server's answer is complete: a client that is still sending is told to stop.
+    /// A server's answer is complete: a client that goes on sending is told to stop.
     func sentEnd(of stream: HTTP2Stream) {
-        if isServer, !stream.inputEnded { reset(stream: stream.id, NGHTTP2_NO_ERROR) }
+        if isServer, !stream.inputEnded { stream.discardInput() }
     }
 
     func reset(stream id: Int32, _ code: nghttp2_error_code) {
