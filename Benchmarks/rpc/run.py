@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def build_peer() -> None:
     print("building the C++ peer ...", flush=True)
     generated = BUILD / "generated"
     generated.mkdir(parents=True, exist_ok=True)
-    plugin = run("which", "grpc_cpp_plugin").strip()
+    plugin = shutil.which("grpc_cpp_plugin") or sys.exit("bench: no grpc_cpp_plugin; make setup")
     run("protoc", f"-I{ROOT / 'proto'}", f"--cpp_out={generated}", f"--grpc_out={generated}",
         f"--plugin=protoc-gen-grpc={plugin}", *protos)
     flags = run("pkg-config", "--cflags", "--libs", "grpc++", "protobuf").split()

@@ -121,7 +121,7 @@ def begin(stub: echo_pb2_grpc.EchoStub, method: str, request: Request) -> grpc.C
 def test_cancelling_in_the_middle_of_a_stream_stops_it(
     server: Server, own_echo: echo_pb2_grpc.EchoStub
 ) -> None:
-    call = own_echo.ServerStream(Request(response_count=1_000_000, delay_milliseconds=1))
+    call = own_echo.ServerStream(Request(response_count=1_000_000, delay_milliseconds=50))
     assert next(call).response_index == 0
     call.cancel()
     observed(server, "ServerStream")
