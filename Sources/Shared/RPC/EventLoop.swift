@@ -270,7 +270,9 @@ extension EventLoop {
 
     private func wait(_ events: inout [epoll_event], mayBlock: Bool) -> Int {
         var timeoutMilliseconds: Int32 = 0
-        if mayBlock, jobs.isEmpty, dirty.isEmpty, prepareToSleep() { timeoutMilliseconds = sleepMilliseconds() }
+        if mayBlock, jobs.isEmpty, dirty.isEmpty, prepareToSleep() {
+            timeoutMilliseconds = sleepMilliseconds()
+        }
         let count = epoll_wait(epoll, &events, Int32(events.count), timeoutMilliseconds)
         if count <= 0, timeoutMilliseconds == 0 { rest() }
         return max(0, Int(count))
