@@ -214,24 +214,6 @@ import Testing
         await server.drain(graceSeconds: 1)
     }
 
-    @Test func manyCallsLeaveNothingBehind() async throws {
-        let server = echo()
-        let client = try server.connectInProcess()
-        func run(_ count: Int) async throws {
-            for _ in 0..<count {
-                _ = try await client.call(
-                    EchoTest.Echo.unary, EchoTest.EchoRequest(),
-                    options: CallOptions(timeoutSeconds: 60))
-            }
-        }
-        try await run(500)
-        let before = ProcessMemory.residentBytes()
-        try await run(RunSize.value("FOVEA_SOAK_CALLS", standard: 3000))
-        #expect(ProcessMemory.residentBytes() - before < 16 << 20)
-        await client.close()
-        await server.drain(graceSeconds: 1)
-    }
-
     @Test func anEarlyAnswerIsNotFollowedByAResetWhileTheRequestEnds() async throws {
         let server = echo()
         let socket = RawSocket(adopting: try server.connectRawInProcess())
