@@ -72,7 +72,8 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: strict),
         tests("OperationTests", ["Base", "Digests", "Messages", "Operation", "RPC"]),
         .executableTarget(
-            name: "EchoServer", dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],
+            name: "EchoServer",
+            dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],
             path: "Tests/EchoServer", swiftSettings: strict),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),

@@ -66,7 +66,10 @@ def our_binary() -> Path:
     folder = os.environ.get("FOVEA_BIN")
     if folder is None:
         print("building fovea-echo ...", flush=True)
-        command = ["swift", "build", "--configuration", "release", "--package-path", str(ROOT)]
+        # As services are shipped, so that one build serves benchmarks and containers.
+        command = [
+            "swift", "build", "--configuration", "release", "--static-swift-stdlib",
+            "--package-path", str(ROOT)]
         run(*command, "--product", "fovea-echo")
         folder = run(*command, "--show-bin-path").strip()
     return Path(folder) / "fovea-echo"

@@ -5,7 +5,9 @@ import RPC
 /// What `fovea-dataset` is made of.
 enum DatasetServer {
     static let definition = ServiceDefinition(
-        name: "dataset", summary: "datasets: images, annotation, quality, augmentation, versions.", port: 7101, metricsPort: 9101,
+        name: "dataset",
+        summary: "images, annotation, quality, augmentation, versions.",
+        ports: (service: 7101, metrics: 9101),
         services: [Datasets.name],
         verbs: [
             .later("create", "Create a dataset."),

@@ -5,7 +5,9 @@ import RPC
 /// What `fovea-inference` is made of.
 enum InferenceServer {
     static let definition = ServiceDefinition(
-        name: "inference", summary: "serving: generation, adapters, rollout, monitoring.", port: 7103, metricsPort: 9103,
+        name: "inference",
+        summary: "generation, adapters, rollout, monitoring.",
+        ports: (service: 7103, metrics: 9103),
         services: [Inference.name],
         verbs: [
             .later("generate", "Answer a prompt about images."),

@@ -5,7 +5,9 @@ import RPC
 /// What `fovea-trainer` is made of.
 enum TrainerServer {
     static let definition = ServiceDefinition(
-        name: "trainer", summary: "training, evaluation and quantisation of models.", port: 7102, metricsPort: 9102,
+        name: "trainer",
+        summary: "training, evaluation and quantisation of models.",
+        ports: (service: 7102, metrics: 9102),
         services: [Training.name],
         verbs: [
             .later("models", "Register and list base models."),

@@ -5,7 +5,7 @@ import RPC
 /// A service of few verbs, for tests.
 enum TestService {
     static let definition = ServiceDefinition(
-        name: "sample", summary: "a service for tests.", port: 7_199, metricsPort: 9_199,
+        name: "sample", summary: "a service for tests.", ports: (service: 7_199, metrics: 9_199),
         services: ["fovea.sample.v1.Sample"],
         verbs: [
             Verb(

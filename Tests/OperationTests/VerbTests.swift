@@ -25,8 +25,10 @@ struct VerbTests {
             await run("gret")
                 == (
                     .badUsage, "",
-                    ["fovea-sample: 'gret' is not a verb (did you mean 'greet'?);"
-                        + " --help lists the verbs"]
+                    [
+                        "fovea-sample: 'gret' is not a verb (did you mean 'greet'?);"
+                            + " --help lists the verbs"
+                    ]
                 ))
         #expect(await run().outcome == .badUsage)
         #expect(await run("greet", "--lod").outcome == .badUsage)

@@ -161,6 +161,25 @@ package struct RawSocket: ~Copyable {
     /// Says that nothing more comes.
     package func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
+    /// The types of the frames that come, up to the first of `last`; fewer if the other side closes
+    /// or nothing comes for ten seconds.
+    package func readFrameTypes(until last: UInt8) -> [UInt8] {
+        var types: [UInt8] = []
+        while types.last != last {
+            guard let header = read(exactly: 9) else { return types }
+            types.append(header[3])
+            let length = Int(header[0]) << 16 | Int(header[1]) << 8 | Int(header[2])
+            guard read(exactly: length) != nil else { return types }
+        }
+        return types
+    }
+
+    private func read(exactly count: Int) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = recv(descriptor, &bytes, count, Int32(MSG_WAITALL))
+        return got == count ? bytes : nil
+    }
+
     /// Reads until the other side closes; nil if it does not within ten seconds.
     package func readToEnd() -> [UInt8]? {
         var all: [UInt8] = []

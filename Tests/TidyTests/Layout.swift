@@ -26,6 +26,7 @@ enum Layout {
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
+            "EndToEnd": ["Testing"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
             "TrainerService": service.union(engine),

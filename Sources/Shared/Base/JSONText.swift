@@ -43,6 +43,7 @@ package struct JSONText: Sendable {
 
     package mutating func value(_ truth: Bool) { raw(truth ? "true" : "false") }
 
+    /// Writes null.
     package mutating func null() { raw("null") }
 
     /// Writes a key and its value.

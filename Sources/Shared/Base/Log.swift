@@ -87,18 +87,22 @@ package struct Log: Sendable {
         Log(level: level, sink: sink, fields: self.fields + fields, now: now)
     }
 
+    /// Writes what only those who look for a fault want to read.
     package func debug(_ message: @autoclosure () -> String, _ fields: Field...) {
         write(.debug, message(), fields)
     }
 
+    /// Writes what is as it should be.
     package func info(_ message: @autoclosure () -> String, _ fields: Field...) {
         write(.info, message(), fields)
     }
 
+    /// Writes what somebody should look at.
     package func warning(_ message: @autoclosure () -> String, _ fields: Field...) {
         write(.warning, message(), fields)
     }
 
+    /// Writes what went wrong on this side.
     package func error(_ message: @autoclosure () -> String, _ fields: Field...) {
         write(.error, message(), fields)
     }

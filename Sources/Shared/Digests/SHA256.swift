@@ -16,6 +16,7 @@ package struct SHA256: ~Copyable {
 
     deinit { EVP_MD_CTX_free(context) }
 
+    /// Takes the next bytes.
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
         let status = EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
         precondition(status == 1, "SHA256: update of \(bytes.count) bytes failed")
@@ -77,6 +78,7 @@ extension Digest256: Hashable {
 
 /// Bytes as pairs of lower-case digits.
 package enum Hexadecimal {
+    /// The digits of `bytes`.
     package static func text(_ bytes: some Sequence<UInt8>) -> String {
         var digits: [UInt8] = []
         for byte in bytes {

@@ -25,7 +25,9 @@ package struct ClientConfiguration: Sendable {
     /// How often a call is made in all, where retrying is safe.
     package var attemptsMax = 4
 
-    package init() {}
+    /// The defaults. Pings are rarer than a server's own: gRPC servers in C end connections that
+    /// are pinged more often than every five minutes.
+    package init() { limits.keepaliveSeconds = 330 }
 }
 
 /// What one call asks for.

@@ -28,12 +28,16 @@ package struct ConnectionLimits: Sendable {
     static let connectionWindowBytes: Int32 = 16 << 20
     /// The largest frame accepted.
     static let frameBytesMax: UInt32 = 64 << 10
+    /// The largest DATA frame sent, so that one stream does not hold up the others.
+    static let sentFrameBytesMax = 64 << 10
     /// A stream's messages that wait for their reader before its window closes.
     static let queuedMessagesMax = 16
     static let queuedBytesMax = 1 << 20
     /// A writer waits above the first, and goes on below the second.
-    static let writeHighWaterBytes = 256 << 10
-    static let writeLowWaterBytes = 64 << 10
-    /// Serialised frames that wait for the socket.
+    static let writeHighWaterBytes = 1 << 20
+    static let writeLowWaterBytes = 512 << 10
+    /// Serialised frames that wait for the socket: what the kernel takes at once. A Unix socket
+    /// holds 208 KiB; more than it takes at once only makes writer and reader wait in turn.
     static let outputBytesMax = 512 << 10
+    static let unixOutputBytesMax = 128 << 10
 }

@@ -21,6 +21,7 @@ struct HTTP2Callbacks: @unchecked Sendable {
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, onStreamClose)
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, onFrameSent)
         nghttp2_session_callbacks_set_send_data_callback(callbacks, onSendData)
+        nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, frameLength)
         pointer = callbacks
     }
 }
@@ -92,6 +93,15 @@ private let onSendData: nghttp2_send_data_callback = {
     let hasRoom = connection(userData).sendData(
         header: UnsafeRawBufferPointer(start: header, count: 9), count: count, of: stream)
     return hasRoom ? 0 : Int32(NGHTTP2_ERR_WOULDBLOCK.rawValue)
+}
+
+/// How long a DATA frame may be: what the peer takes, within reason. Without this nghttp2 keeps to
+/// 16 KiB, and peers pay for each frame.
+private let frameLength: nghttp2_data_source_read_length_callback = {
+    _, _, _, sessionWindow, streamWindow, remoteMax, _ in
+    min(
+        Int(sessionWindow), Int(streamWindow), Int(remoteMax),
+        ConnectionLimits.sentFrameBytesMax)
 }
 
 /// Where nghttp2 gets the messages of a stream.

@@ -46,6 +46,7 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
     private var isDirty = false
     private var watchesWriting: Bool
     private var output = OutputBuffer()
+    private let outputBytesMax: Int
     private var streams: [HTTP2Stream?] = []
     private var freeSlots: [Int] = []
     private var incoming = HeaderBlock()
@@ -72,6 +73,9 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         self.owner = owner
         (openedAt, lastActive) = (loop.now, loop.now)
         watchesWriting = isConnecting
+        outputBytesMax =
+            peer.isUnixSocket
+            ? ConnectionLimits.unixOutputBytesMax : ConnectionLimits.outputBytesMax
         slot = -1
         slot = loop.add(
             self, descriptor: transport.descriptor,
@@ -338,9 +342,9 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         nghttp2_submit_trailer(session, id, fields.baseAddress, fields.count)
     }
 
-    /// A server's answer is complete: a client that is still sending is told to stop.
+    /// A server's answer is complete: a client that goes on sending is told to stop.
     func sentEnd(of stream: HTTP2Stream) {
-        if isServer, !stream.inputEnded { reset(stream: stream.id, NGHTTP2_NO_ERROR) }
+        if isServer, !stream.inputEnded { stream.discardInput() }
     }
 
     func reset(stream id: Int32, _ code: nghttp2_error_code) {
@@ -367,7 +371,7 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
 
     /// Takes a DATA frame into the output. False when there is no room for it now.
     func sendData(header: UnsafeRawBufferPointer, count: Int, of stream: HTTP2Stream) -> Bool {
-        guard output.pendingBytes < ConnectionLimits.outputBytesMax else { return false }
+        guard output.pendingBytes < outputBytesMax else { return false }
         output.append(header)
         stream.moveOutput(count, to: &output)
         return true
@@ -382,7 +386,9 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
             if output.isEmpty { fillOutput() }
             guard !output.isEmpty else { break }
             switch transport.write(&output) {
-            case .moved: continue
+            case .moved:
+                // Writers that have room again make the next message while the peer reads this one.
+                if output.isEmpty, loop.hasJobs { return markDirty() }
             case .wouldBlockWriting: return watch(writing: true)
             case .wouldBlockReading: return watch(writing: false)
             case .ended: return finishClose("the peer closed the connection")
@@ -394,7 +400,7 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
     }
 
     private func fillOutput() {
-        while output.pendingBytes < ConnectionLimits.outputBytesMax {
+        while output.pendingBytes < outputBytesMax {
             var pointer: UnsafePointer<UInt8>?
             let count = nghttp2_session_mem_send(session, &pointer)
             guard count > 0 else {

@@ -33,6 +33,9 @@ final class HTTP2Stream: @unchecked Sendable {
     private(set) var inputEnded = false
     private var inputFailed = false
     private var reader: UnsafeContinuation<InboundMessage?, any Error>?
+    /// Runs while input is dropped after the answer.
+    private var discard: Timer?
+    private var discardedBytes = 0
 
     private var outbox = Queue<Bytes>()
     private var sentOfFirst = 0
@@ -61,6 +64,7 @@ final class HTTP2Stream: @unchecked Sendable {
     func receive(_ data: UnsafeRawBufferPointer) {
         lastInput = loop.now
         withheldBytes += data.count
+        if let discard { return self.discard(data.count, discard) }
         guard !inputFailed, closeError == nil else { return returnWindow() }
         var input = data
         do throws(FramingError) {
@@ -81,6 +85,22 @@ final class HTTP2Stream: @unchecked Sendable {
         if let error = assembler.endError { return failInput(error) }
         inputEnded = true
         deliver()
+    }
+
+    /// The answer is given. The rest of the request, mostly its end, is on its way: it is read and
+    /// dropped for a while, since some clients take a reset for an error of the answer.
+    func discardInput() {
+        guard discard == nil, let connection else { return }
+        let reset = StreamReset(id: id, connection: connection)
+        discard = loop.schedule(
+            reset, at: loop.now.advanced(bySeconds: StreamReset.patienceSeconds))
+    }
+
+    private func discard(_ count: Int, _ timer: Timer) {
+        discardedBytes += count
+        guard discardedBytes > StreamReset.bytesMax else { return returnWindow() }
+        loop.cancel(timer)
+        connection?.reset(stream: id, NGHTTP2_NO_ERROR)
     }
 
     private func failInput(_ error: FramingError) {
@@ -148,7 +168,7 @@ final class HTTP2Stream: @unchecked Sendable {
         let keepsUp =
             inbox.count < ConnectionLimits.queuedMessagesMax
             && inboxBytes < ConnectionLimits.queuedBytesMax
-        guard keepsUp || inputFailed else { return }
+        guard keepsUp || inputFailed || discard != nil else { return }
         connection.consume(stream: id, bytes: withheldBytes)
         withheldBytes = 0
     }
@@ -289,6 +309,7 @@ final class HTTP2Stream: @unchecked Sendable {
     func close(_ error: RPCError) {
         guard closeError == nil, let connection else { return }
         closeError = error
+        if let discard { loop.cancel(discard) }
         connection.budget.release(inboxBytes + outboxBytes)
         inboxBytes = 0
         outboxBytes = 0
@@ -305,4 +326,17 @@ final class HTTP2Stream: @unchecked Sendable {
         owner?.streamClosed(error)
         self.connection = nil
     }
+}
+
+/// The end of the patience with a client that goes on sending after the answer.
+private final class StreamReset: TimerTarget {
+    static let patienceSeconds = 0.5
+    static let bytesMax = 64 << 10
+
+    private let id: Int32
+    private let connection: HTTP2Connection
+
+    init(id: Int32, connection: HTTP2Connection) { (self.id, self.connection) = (id, connection) }
+
+    func timerFired() { connection.reset(stream: id, NGHTTP2_NO_ERROR) }
 }

@@ -7,13 +7,12 @@ package import RPC
 /// without hashing text and a few atomic additions. Calls of unknown methods share one series: a
 /// caller cannot create series.
 package final class CallMetrics: CallObserver {
-    private let table: MethodTable<MethodCounters>
+    private let table: MethodTable
     private let unknown: MethodCounters
 
     /// - Parameter methods: every method of the router and its kind
     package init(methods: [(path: MethodPath, kind: CallKind)]) {
-        table = MethodTable(
-            methods.map { ($0.path, MethodCounters(path: $0.path, kind: $0.kind)) })
+        table = MethodTable(methods.map { MethodCounters(path: $0.path, kind: $0.kind) })
         unknown = MethodCounters(
             path: MethodPath(service: "unknown", name: "unknown"), kind: .unary)
     }
@@ -33,7 +32,7 @@ package final class CallMetrics: CallObserver {
 
 extension CallMetrics: MetricsSource {
     package func write(to text: inout MetricsText) {
-        let all = table.values + [unknown]
+        let all = table.all + [unknown]
         text.metric("grpc_server_started_total", .counter, help: "Calls begun.")
         for one in all {
             text.sample("grpc_server_started_total", one.labels, one.started.value)
@@ -58,7 +57,8 @@ extension CallMetrics: MetricsSource {
 }
 
 /// What is counted of one method.
-private struct MethodCounters: Sendable {
+final class MethodCounters: Sendable {
+    let path: MethodPath
     let labels: [MetricLabel]
     let started = Counter()
     /// By gRPC code.
@@ -68,6 +68,7 @@ private struct MethodCounters: Sendable {
     let seconds = Histogram()
 
     init(path: MethodPath, kind: CallKind) {
+        self.path = path
         let type =
             switch kind {
             case .unary: "unary"
@@ -102,22 +103,22 @@ extension StatusCode {
     }
 }
 
-/// Values by method, found without hashing text: methods are sorted into buckets by the lengths of
-/// their names, and comparing a string with itself compares two words.
-struct MethodTable<Value: Sendable>: Sendable {
-    private var buckets: [[(path: MethodPath, value: Value)]]
-    private(set) var values: [Value]
+/// Counters by method, found without hashing text: methods are sorted into buckets by the lengths
+/// of their names, and comparing a string with itself compares two words.
+struct MethodTable: Sendable {
+    private var buckets: [[MethodCounters]]
+    let all: [MethodCounters]
 
-    init(_ entries: [(path: MethodPath, value: Value)]) {
+    init(_ all: [MethodCounters]) {
         buckets = Array(repeating: [], count: 256)
-        values = entries.map(\.value)
-        for entry in entries { buckets[Self.bucket(of: entry.path)].append(entry) }
+        self.all = all
+        for counters in all { buckets[Self.bucket(of: counters.path)].append(counters) }
     }
 
-    subscript(path: MethodPath) -> Value? {
-        for entry in buckets[Self.bucket(of: path)]
-        where entry.path.name == path.name && entry.path.service == path.service {
-            return entry.value
+    subscript(path: MethodPath) -> MethodCounters? {
+        for counters in buckets[Self.bucket(of: path)]
+        where counters.path.name == path.name && counters.path.service == path.service {
+            return counters
         }
         return nil
     }

@@ -6,10 +6,12 @@ package final class Counter: Sendable {
 
     package init() {}
 
+    /// Adds `amount`.
     package func add(_ amount: UInt64 = 1) {
         count.wrappingAdd(amount, ordering: .relaxed)
     }
 
+    /// The sum so far.
     package var value: Double { Double(count.load(ordering: .relaxed)) }
 }
 
@@ -19,12 +21,15 @@ package final class Gauge: Sendable {
 
     package init() {}
 
+    /// Sets the value.
     package func set(_ value: Double) {
         bits.store(value.bitPattern, ordering: .relaxed)
     }
 
+    /// Adds `amount`, which may be negative.
     package func add(_ amount: Double) { bits.addDouble(amount) }
 
+    /// The value now.
     package var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 }
 

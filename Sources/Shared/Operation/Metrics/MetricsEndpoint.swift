@@ -122,7 +122,8 @@ package enum ListenerError: Failure, Hashable {
     package var message: String {
         switch self {
         case .unresolved(let host, let why):
-            "--metrics: the host '\(host)' cannot be resolved (\(why)); use a number or a known name"
+            "--metrics: the host '\(host)' cannot be resolved (\(why));"
+                + " use a number or a known name"
         case .inUse(let host, let port):
             "--metrics: port \(port) of \(host) is in use; choose another with --metrics HOST:PORT,"
                 + " port 0 for any free one, or --metrics off"

@@ -11,6 +11,7 @@ package final class MetricsRegistry: Sendable {
 
     package init() {}
 
+    /// Adds a source; its text comes after those before it.
     package func add(_ source: any MetricsSource) {
         sources.with { $0.append(source) }
     }
@@ -39,18 +40,21 @@ package final class MetricsRegistry: Sendable {
         histograms(name, help: help, labels: [], bounds: bounds)[[]]
     }
 
+    /// Adds a counter with labels.
     package func counters(_ name: String, help: String, labels: [String]) -> MetricFamily<Counter> {
         family(name, .counter, help, labels, { Counter() }) { text, name, labels, counter in
             text.sample(name, labels, counter.value)
         }
     }
 
+    /// Adds a gauge with labels.
     package func gauges(_ name: String, help: String, labels: [String]) -> MetricFamily<Gauge> {
         family(name, .gauge, help, labels, { Gauge() }) { text, name, labels, gauge in
             text.sample(name, labels, gauge.value)
         }
     }
 
+    /// Adds a histogram with labels.
     package func histograms(
         _ name: String, help: String, labels: [String],
         bounds: [Double] = Histogram.secondsBounds

@@ -12,6 +12,7 @@ package struct MetricsText: Sendable {
 
     package init() {}
 
+    /// All of it as text.
     package var text: String { String(decoding: utf8, as: UTF8.self) }
 
     /// Starts a metric; its samples follow.

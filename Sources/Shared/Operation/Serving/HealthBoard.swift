@@ -36,6 +36,7 @@ package final class HealthBoard: Sendable {
     /// The state of every service by name.
     package var states: [String: State] { contents.with { $0.states } }
 
+    /// The state of one service.
     package subscript(service: String) -> State {
         contents.with { $0.states[service] ?? .unknownService }
     }

@@ -4,6 +4,7 @@ import Glibc
 
 /// The signals that steer a service, received by a thread that waits for them.
 package struct Signals: Sendable {
+    /// What somebody wants of the process.
     package enum Event: Sendable, Hashable {
         /// SIGTERM or SIGINT: finish what is in progress and end.
         case stop

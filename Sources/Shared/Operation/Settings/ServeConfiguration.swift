@@ -46,7 +46,7 @@ package struct ServeConfiguration: Sendable {
                 "metrics", .text, "HOST:PORT", standard: "127.0.0.1:\(service.metricsPort)",
                 "HTTP port of /metrics and /healthz, or off."),
             OptionSpec(
-                "config", .text, "FILE", "JSON object with the keys below; flags and variables win."),
+                "config", .text, "FILE", "JSON object; flags and variables win."),
             OptionSpec(
                 "tokens", .text, "FILE",
                 "Who may call: lines made by '\(service.executable) token create'."),
@@ -63,7 +63,8 @@ package struct ServeConfiguration: Sendable {
             OptionSpec(
                 "message-bytes-max", .bytes(1_024...(2 << 30) - 1), "BYTES", standard: "64MiB",
                 "Largest message taken or sent."),
-            OptionSpec("threads", .integer(1...256), "N", standard: "1",
+            OptionSpec(
+                "threads", .integer(1...256), "N", standard: "1",
                 "Event loops; one serves over 100,000 calls a second."),
             OptionSpec(
                 "drain-seconds", .seconds(0...3_600), "SECONDS", standard: "30",
@@ -178,8 +179,8 @@ package struct ServeConfiguration: Sendable {
         guard let mode = mode_t(text, radix: 8), mode <= 0o777, mode & 0o600 == 0o600 else {
             throw .badValue(
                 source: settings.source("socket-mode"), seen: text,
-                allowed: "an octal file mode from 0600 to 0777 that lets the owner read and write is"
-                    + " allowed")
+                allowed: "an octal file mode from 0600 to 0777 that lets the owner read and write"
+                    + " is allowed")
         }
         return mode
     }

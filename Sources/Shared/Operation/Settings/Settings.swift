@@ -65,14 +65,18 @@ package struct Settings: Sendable {
     /// The values of a list.
     package func list(_ name: String) -> [String] { given[name]?.texts ?? [] }
 
+    /// Whether a flag is set.
     package func flag(_ name: String) -> Bool {
         text(name).flatMap(OptionSpec.truth) ?? false
     }
 
+    /// The value of an integer, or its default.
     package func integer(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
 
+    /// The value of a number of seconds, or its default.
     package func number(_ name: String) -> Double? { text(name).flatMap { Double($0) } }
 
+    /// The value of a number of bytes, or its default.
     package func byteCount(_ name: String) -> Int? { text(name).flatMap(OptionSpec.byteCount) }
 
     private func spec(_ name: String) -> OptionSpec {

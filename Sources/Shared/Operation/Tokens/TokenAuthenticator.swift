@@ -3,8 +3,8 @@ package import RPC
 
 /// Recognises callers by their token or their client certificate.
 ///
-/// A check is one look-up by the public part of the token and one SHA-256 (under a microsecond). The
-/// set of tokens can be replaced while calls arrive.
+/// A check is one look-up by the public part of the token and one SHA-256 (under a microsecond).
+/// The set of tokens can be replaced while calls arrive.
 package final class TokenAuthenticator: Authenticator {
     private let file: Lock<TokenFile>
     private let unixSeconds: @Sendable () -> Int64
@@ -27,12 +27,14 @@ package final class TokenAuthenticator: Authenticator {
         else {
             throw .unauthenticated(
                 "CREDENTIALS_INVALID",
-                "the authorization header is not 'Bearer fovea_...'; send the token as it was made")
+                "the authorization header is not 'Bearer fovea_...'; send the token as it was"
+                    + " made")
         }
         let entry = file.with { $0.tokens[token.id] }
         guard let entry, entry.hash?.matches(token) == true else {
             throw .unauthenticated(
-                "CREDENTIALS_INVALID", "this server does not know the token; ask its operator for one")
+                "CREDENTIALS_INVALID",
+                "this server does not know the token; ask its operator for one")
         }
         return try valid(entry)
     }
@@ -46,8 +48,8 @@ package final class TokenAuthenticator: Authenticator {
         guard let entry = file.with({ $0.certificates[subject] }) else {
             throw .unauthenticated(
                 "CREDENTIALS_INVALID",
-                "this server has no roles for the certificate of '\(subject)'; send a token, or ask"
-                    + " its operator to add the subject")
+                "this server has no role for the certificate of '\(subject)'; send a token, or"
+                    + " ask its operator to add the subject")
         }
         return try valid(entry)
     }
@@ -55,7 +57,8 @@ package final class TokenAuthenticator: Authenticator {
     private func valid(_ entry: TokenFile.Entry) throws(RPCError) -> Principal {
         guard entry.isExpired(at: unixSeconds()) else { return entry.principal }
         throw .unauthenticated(
-            "CREDENTIALS_INVALID", "the token of '\(entry.principal.name)' has expired; ask for a new one")
+            "CREDENTIALS_INVALID",
+            "the token of '\(entry.principal.name)' has expired; ask for a new one")
     }
 
     /// What follows `Bearer `, in any case of letters.

@@ -7,9 +7,9 @@ package import RPC
 ///     labelling     annotator  sha256:ID:SALT:DIGEST  expires=2027-06-30
 ///     "cert:CN=ci"  trainer
 ///
-/// A line has a name, a role, and either the hash of a token or, where the name begins with `cert:`,
-/// nothing: then it stands for a client certificate with exactly that subject. A token is valid to
-/// the end of the day, UTC, on which it expires.
+/// A line has a name, a role, and either the hash of a token or, where the name begins with
+/// `cert:`, nothing: then it stands for a client certificate with exactly that subject. A token is
+/// valid to the end of the day, UTC, on which it expires.
 package struct TokenFile: Sendable {
     /// One line.
     package struct Entry: Sendable {

@@ -56,6 +56,7 @@ package struct TextTable: Sendable {
     /// - Parameter header: the names of the columns
     package init(_ header: String...) { rows = [header] }
 
+    /// Appends a row, with a word for each column.
     package mutating func add(_ row: String...) {
         precondition(row.count == rows[0].count, "TextTable: \(row) for columns \(rows[0])")
         rows.append(row)
@@ -67,7 +68,8 @@ package struct TextTable: Sendable {
         return rows.map { row in
             var line = ""
             for (word, width) in zip(row.dropLast(), widths) {
-                line += Console.oneLine(word) + String(repeating: " ", count: width - word.count + 2)
+                let padding = String(repeating: " ", count: width - word.count + 2)
+                line += Console.oneLine(word) + padding
             }
             return line + Console.oneLine(row.last ?? "") + "\n"
         }

@@ -17,12 +17,14 @@ package struct ServiceDefinition: Sendable {
     /// ends the start.
     package let compose: @Sendable (Composition) throws -> Router
 
+    /// Describes a service; each part is as its property says.
     package init(
-        name: String, summary: String, port: Int, metricsPort: Int, services: [String],
-        verbs: [Verb], compose: @escaping @Sendable (Composition) throws -> Router
+        name: String, summary: String, ports: (service: Int, metrics: Int),
+        services: [String], verbs: [Verb],
+        compose: @escaping @Sendable (Composition) throws -> Router
     ) {
         (self.name, self.summary) = (name, summary)
-        (self.port, self.metricsPort) = (port, metricsPort)
+        (port, metricsPort) = ports
         (self.services, self.verbs, self.compose) = (services, verbs, compose)
     }
 

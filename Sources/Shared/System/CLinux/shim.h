@@ -9,6 +9,16 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+// Rests for a few dozen cycles without giving up the processor, which a spinning thread shares
+// with its sibling.
+static inline void fovea_rest(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 // These two are hidden behind _GNU_SOURCE, which an importing Swift file cannot set.
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int pthread_setname_np(pthread_t thread, const char *name);
