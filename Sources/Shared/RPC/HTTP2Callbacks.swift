@@ -26,11 +26,14 @@ struct HTTP2Callbacks: @unchecked Sendable {
     }
 }
 
-/// The connection, which is alive while nghttp2 runs: its loop calls nghttp2 from its methods.
+/// Calls `body` with the connection, which is alive while nghttp2 runs: nghttp2 is only called from
+/// its methods.
 @inline(__always)
-private func connection(_ userData: UnsafeMutableRawPointer?) -> HTTP2Connection {
+private func withConnection<R>(
+    _ userData: UnsafeMutableRawPointer?, _ body: (HTTP2Connection) -> R
+) -> R {
     guard let userData else { preconditionFailure("HTTP2Callbacks: no connection") }
-    return Unmanaged<HTTP2Connection>.fromOpaque(userData).takeUnretainedValue()
+    return Unmanaged<HTTP2Connection>.fromOpaque(userData)._withUnsafeGuaranteedRef(body)
 }
 
 private func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
@@ -40,34 +43,42 @@ private func stream(_ session: OpaquePointer?, _ id: Int32) -> HTTP2Stream? {
 }
 
 private let onBeginHeaders: nghttp2_on_begin_headers_callback = { _, _, userData in
-    connection(userData).beginHeaders()
+    withConnection(userData) { $0.beginHeaders() }
     return 0
 }
 
 private let onHeader: nghttp2_on_header_callback = {
     _, _, name, nameCount, value, valueCount, _, userData in
-    let isAcceptable = connection(userData).receiveHeader(
-        UnsafeBufferPointer(start: name, count: nameCount),
-        UnsafeBufferPointer(start: value, count: valueCount))
+    let isAcceptable = withConnection(userData) {
+        $0.receiveHeader(
+            UnsafeBufferPointer(start: name, count: nameCount),
+            UnsafeBufferPointer(start: value, count: valueCount))
+    }
     return isAcceptable ? 0 : Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
 }
 
 private let onFrame: nghttp2_on_frame_recv_callback = { session, frame, userData in
     guard let frame else { return 0 }
     let header = frame.pointee.hd
-    connection(userData).received(frame.pointee, on: stream(session, header.stream_id))
+    withConnection(userData) {
+        $0.received(frame.pointee, on: stream(session, header.stream_id))
+    }
     return 0
 }
 
 private let onData: nghttp2_on_data_chunk_recv_callback = {
     session, _, id, data, count, userData in
-    connection(userData).receivedData(
-        UnsafeRawBufferPointer(start: data, count: count), on: stream(session, id), id: id)
+    withConnection(userData) {
+        $0.receivedData(
+            UnsafeRawBufferPointer(start: data, count: count), on: stream(session, id), id: id)
+    }
     return 0
 }
 
 private let onStreamClose: nghttp2_on_stream_close_callback = { session, id, code, userData in
-    if let stream = stream(session, id) { connection(userData).closed(stream, code: code) }
+    if let stream = stream(session, id) {
+        withConnection(userData) { $0.closed(stream, code: code) }
+    }
     return 0
 }
 
@@ -79,7 +90,7 @@ private let onFrameSent: nghttp2_on_frame_send_callback = { session, frame, user
     if endsStream, header.type == UInt8(NGHTTP2_HEADERS.rawValue),
         let stream = stream(session, header.stream_id)
     {
-        connection(userData).sentEnd(of: stream)
+        withConnection(userData) { $0.sentEnd(of: stream) }
     }
     return 0
 }
@@ -90,8 +101,10 @@ private let onSendData: nghttp2_send_data_callback = {
         return Int32(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
     }
     let stream = Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
-    let hasRoom = connection(userData).sendData(
-        header: UnsafeRawBufferPointer(start: header, count: 9), count: count, of: stream)
+    let hasRoom = withConnection(userData) {
+        $0.sendData(
+            header: UnsafeRawBufferPointer(start: header, count: 9), count: count, of: stream)
+    }
     return hasRoom ? 0 : Int32(NGHTTP2_ERR_WOULDBLOCK.rawValue)
 }
 

@@ -18,7 +18,6 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     let method: RoutedMethod
     let metadata: Metadata
     let principal: Principal
-    let peer: Peer
     let deadline: MonotonicTime?
     let startedAt: MonotonicTime
     let loop: EventLoop
@@ -31,6 +30,7 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     private var hasSentHeaders = false
     private var timer: Timer?
     private var task: Task<Void, Never>?
+    private var handlerReturned = false
     private var initialMetadata = Metadata()
     private var trailingMetadata = Metadata()
     private var messagesReceived = 0
@@ -44,7 +44,6 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         self.method = method
         self.metadata = request.metadata
         self.principal = principal
-        peer = connection.peer
         self.connection = connection
         self.stream = stream
         self.host = host
@@ -71,17 +70,18 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         }
         if case .stream(_, let body) = handler {
             state = .running
-            startTask { await $0.run(body) }
+            connection.handlersRunning += 1
+            keep(Task.immediate(executorPreference: loop) { await self.run(body) })
         }
     }
 
-    /// Runs the handler on the loop until it first waits.
-    private func startTask(_ body: @escaping @Sendable (ServerCall) async -> Void) {
-        connection.handlersRunning += 1
-        task = Task.immediate(executorPreference: loop) {
-            await body(self)
-            self.onLoop { $0.connection.handlersRunning -= 1 }
-        }
+    /// Keeps the handler's task to cancel it, unless it is over already.
+    private func keep(_ task: Task<Void, Never>) { if !handlerReturned { self.task = task } }
+
+    private func handlerEnded() {
+        handlerReturned = true
+        task = nil
+        connection.handlersRunning -= 1
     }
 
     // MARK: The stream's events
@@ -101,7 +101,8 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         switch handler {
         case .immediate(let body): runImmediate(body, message)
         case .unary(let body):
-            startTask { await $0.run(body, message) }
+            connection.handlersRunning += 1
+            keep(Task.immediate(executorPreference: loop) { await self.run(body, message) })
         case .stream: break
         }
     }
@@ -151,10 +152,11 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     ) async {
         do {
             let response = try await body(message, self)
-            onLoop { $0.succeed(response) }
+            if loop.isCurrent { succeed(response) } else { onLoop { $0.succeed(response) } }
         } catch {
             onLoop { $0.fail(error) }
         }
+        onLoop { $0.handlerEnded() }
     }
 
     private func run(_ body: (ServerCall) async throws -> Void) async {
@@ -164,6 +166,7 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         } catch {
             onLoop { $0.fail(error) }
         }
+        onLoop { $0.handlerEnded() }
     }
 
     /// The task prefers the loop, so it is there already; a handler that changed executors may not.
@@ -233,6 +236,9 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     }
 
     // MARK: What handlers use
+
+    /// The other end of the connection.
+    var peer: Peer { connection.peer }
 
     /// Names the call in logs: the caller's `x-request-id`, else a number of this process.
     var requestID: String {

@@ -85,8 +85,8 @@ package final class HealthBoard: Sendable {
             return contents.nextWatcher
         }
         guard let id else { return nil }
-        continuation.onTermination = { [weak self] _ in
-            self?.contents.with { _ = $0.watchers.removeValue(forKey: id) }
+        continuation.onTermination = { [contents] _ in
+            contents.with { _ = $0.watchers.removeValue(forKey: id) }
         }
         return stream
     }
