@@ -243,9 +243,10 @@ struct RunningService {
     }
 
     private static func encodeDetails(_ error: RPCError) -> Bytes? {
-        StatusDetails.encode(
-            code: Int32(error.code.rawValue), message: error.message, reason: error.reason,
-            domain: "fovea", facts: error.facts, details: error.details)
+        error.encodedDetails
+            ?? StatusDetails.encode(
+                code: Int32(error.code.rawValue), message: error.message, reason: error.reason,
+                domain: "fovea", facts: error.facts, details: error.details)
     }
 }
 
