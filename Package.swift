@@ -6,6 +6,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // An async function runs where its caller runs: calls within a handler do not switch.
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 let strictC: [CSetting] = [.treatAllWarnings(as: .error)]
 

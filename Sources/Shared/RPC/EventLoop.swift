@@ -106,6 +106,13 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         if isSleeping { wake() }
     }
 
+    /// Runs `body` on the loop. Callers that may be there already ask `isCurrent` first.
+    func run<Value, Failure>(
+        _ body: @concurrent () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        try await withTaskExecutorPreference(self, operation: body)
+    }
+
     /// Runs a task's next piece on the loop.
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)

@@ -50,7 +50,6 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
     private var streams: [HTTP2Stream?] = []
     private var freeSlots: [Int] = []
     private var incoming = HeaderBlock()
-    private var lastPath = ""
     private var closeReason: String?
     private var tick: Timer?
     private let openedAt: MonotonicTime
@@ -221,10 +220,7 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
 
     /// Takes a field. False closes the connection: nobody honest sends that much.
     func receiveHeader(_ name: HeaderBlock.Field, _ value: HeaderBlock.Field) -> Bool {
-        incoming.count(name, value)
-        if incoming.byteCount > limits.headerBytesMax { incoming.isTooLarge = true }
-        incoming.add(name, value, knownPath: lastPath)
-        return incoming.byteCount <= limits.headerBytesMax + (1 << 20)
+        incoming.take(name, value, bytesMax: limits.headerBytesMax)
     }
 
     func received(_ frame: nghttp2_frame, on stream: HTTP2Stream?) {
@@ -252,7 +248,6 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
     private func receivedHeaders(_ frame: nghttp2_frame, _ stream: HTTP2Stream?, endsStream: Bool) {
         let category = frame.headers.cat
         if isServer, category == NGHTTP2_HCAT_REQUEST {
-            lastPath = incoming.path
             let stream = register(HTTP2Stream(connection: self, id: frame.hd.stream_id))
             nghttp2_session_set_stream_user_data(
                 session, stream.id, Unmanaged.passUnretained(stream).toOpaque())

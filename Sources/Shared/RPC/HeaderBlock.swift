@@ -9,8 +9,10 @@ import Glibc
 final class HeaderBlock {
     /// Names and values, plus 32 bytes a field, as HTTP/2 counts.
     private(set) var byteCount = 0
-    var isTooLarge = false
+    private(set) var isTooLarge = false
     private(set) var path = ""
+    /// The path of the block before, which mostly is the same: its text is not made again.
+    private var lastPath = ""
     private(set) var isPost = false
     private(set) var isGRPC = false
     private(set) var httpStatus = 0
@@ -30,30 +32,33 @@ final class HeaderBlock {
 
     /// Forgets everything, for the next block.
     func reset() {
+        lastPath = path
         (byteCount, isTooLarge, path, isPost, isGRPC, httpStatus) = (0, false, "", false, false, 0)
         (encoding, acceptsGzip, timeout, authorization) = (nil, false, nil, nil)
         (grpcStatus, grpcMessage, grpcDetails) = (nil, nil, nil)
         if !metadata.isEmpty { metadata = Metadata() }
     }
 
-    /// Takes one field. `knownPath` spares making the text of a path again.
-    func add(_ name: Field, _ value: Field, knownPath: String) {
-        guard !isTooLarge else { return }
+    /// Takes one field, unless there are too many. Returns false for a peer that sends so much more
+    /// than `bytesMax` that it cannot be honest.
+    func take(_ name: Field, _ value: Field, bytesMax: Int) -> Bool {
+        byteCount += name.count + value.count + 32
+        if byteCount > bytesMax { isTooLarge = true }
+        if !isTooLarge { add(name, value) }
+        return byteCount <= bytesMax + (1 << 20)
+    }
+
+    private func add(_ name: Field, _ value: Field) {
         switch name.first {
-        case UInt8(ascii: ":"): addPseudo(name, value, knownPath)
+        case UInt8(ascii: ":"): addPseudo(name, value)
         case UInt8(ascii: "g") where name.begins(with: "grpc-"): addGRPC(name, value)
         default: addOther(name, value)
         }
     }
 
-    /// Counts a field before it is taken.
-    func count(_ name: Field, _ value: Field) {
-        byteCount += name.count + value.count + 32
-    }
-
-    private func addPseudo(_ name: Field, _ value: Field, _ knownPath: String) {
+    private func addPseudo(_ name: Field, _ value: Field) {
         if name.equals(":path") {
-            path = value.equals(knownPath) ? knownPath : text(value)
+            path = value.equals(lastPath) ? lastPath : text(value)
         } else if name.equals(":method") {
             isPost = value.equals("POST")
         } else if name.equals(":status") {

@@ -260,7 +260,8 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
 
     /// The next request; nil after the last.
     func next() async throws -> InboundMessage? {
-        try await loop.run { try await self.nextOnLoop() }
+        if loop.isCurrent { return try await nextOnLoop() }
+        return try await loop.run { try await self.nextOnLoop() }
     }
 
     private func nextOnLoop() async throws -> InboundMessage? {
@@ -278,6 +279,7 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     /// Queues a response, and waits while the client is slow.
     func write(_ message: some WireMessage) async throws {
         let framed = try encode(message)
+        if loop.isCurrent { return try await writeOnLoop(framed) }
         try await loop.run { try await self.writeOnLoop(framed) }
     }
 
@@ -315,16 +317,6 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
     func setInitialMetadata(_ metadata: Metadata) { onLoop { $0.initialMetadata = metadata } }
 
     func setTrailingMetadata(_ metadata: Metadata) { onLoop { $0.trailingMetadata = metadata } }
-}
-
-extension EventLoop {
-    /// Runs `body` on the loop, hopping there only if the caller is elsewhere.
-    func run<Value, Failure>(_ body: () async throws(Failure) -> Value) async throws(Failure)
-        -> Value
-    {
-        if isCurrent { return try await body() }
-        return try await withTaskExecutorPreference(self, operation: body)
-    }
 }
 
 /// What a handler knows about its call, and may add to the answer.
