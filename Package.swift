@@ -68,11 +68,11 @@ let package = Package(
         service("TrainerService"),
         service("InferenceService"),
         tests("BaseTests", ["Base"]),
-        tests("MessagesTests", ["Base", "Messages"]),
+        tests("MessagesTests", ["Base", "Messages", "TestSupport"]),
         .target(
             name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
             path: "Tests/TestSupport", swiftSettings: strict),
-        tests("OperationTests", ["Base", "Digests", "Messages", "Operation", "RPC"]),
+        tests("OperationTests", ["Base", "Digests", "Messages", "Operation", "RPC", "TestSupport"]),
         .executableTarget(
             name: "EchoServer",
             dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],

@@ -1,25 +1,13 @@
 import Base
 import Messages
+import TestSupport
 import Testing
-
-/// A small generator of repeatable numbers: SplitMix64.
-struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 /// What survives decoding must survive a second round unchanged; nothing may trap.
 struct FuzzTests {
     @Test(arguments: UInt64(0)..<20)
     func mutatedMessagesNeverTrap(seed: UInt64) throws {
-        var random = SeededRandom(state: seed)
+        var random = SeededRandom(seed: seed)
         let records = try Goldens.everything().filter { $0.count < 4000 } + [Goldens.known()]
         for _ in 0..<250 {
             var bytes = Array(records.randomElement(using: &random) ?? Bytes())
@@ -32,7 +20,7 @@ struct FuzzTests {
 
     @Test(arguments: UInt64(0)..<10)
     func randomBytesNeverTrap(seed: UInt64) throws {
-        var random = SeededRandom(state: seed)
+        var random = SeededRandom(seed: seed)
         for _ in 0..<300 {
             let count = Int.random(in: 0...200, using: &random)
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import RPC
+import TestSupport
 import Testing
 
 @testable import Operation
@@ -11,7 +12,7 @@ struct TokenTests {
     private let peer = Peer(address: "unix:", isUnixSocket: true)
 
     init() {
-        var randomness = SeededGenerator(state: 1)
+        var randomness = SeededRandom(seed: 1)
         token = Token(randomness: &randomness)
         hash = token.hashed(salt: Token.bytes(16, &randomness))
     }
@@ -26,7 +27,7 @@ struct TokenTests {
         #expect(TokenHash(hash.description) == hash)
         #expect(hash.matches(token))
         #expect(!hash.description.contains(token.text.suffix(64)))
-        var randomness = SeededGenerator(state: 2)
+        var randomness = SeededRandom(seed: 2)
         #expect(!hash.matches(Token(randomness: &randomness)))
         #expect(Token(token.text)?.id == token.id)
     }

@@ -81,3 +81,17 @@ extension TokenHash: CustomStringConvertible {
         "sha256:\(id):\(Hexadecimal.text(salt)):\(digest.hex)"
     }
 }
+
+/// The system's random numbers, for secrets.
+///
+/// It counts what it gave, because the thread sanitizer cannot follow a reference to a value
+/// without storage, which `SystemRandomNumberGenerator` is.
+struct SystemEntropy: RandomNumberGenerator {
+    private(set) var drawnCount = 0
+
+    mutating func next() -> UInt64 {
+        drawnCount += 1
+        var system = SystemRandomNumberGenerator()
+        return system.next()
+    }
+}

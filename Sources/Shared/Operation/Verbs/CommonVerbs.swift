@@ -159,7 +159,7 @@ struct TokenVerb {
                 invocation.operands.first { $0 != "create" } ?? "nothing", verb: "token",
                 allowed: "write token create --name NAME --role ROLE")
         }
-        var randomness = SystemRandomNumberGenerator()
+        var randomness = SystemEntropy()
         let token = Token(randomness: &randomness)
         let hash = token.hashed(salt: Token.bytes(16, &randomness))
         let line = TokenFile.line(
