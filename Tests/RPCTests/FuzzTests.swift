@@ -16,11 +16,15 @@ import Testing
         let server = Server(router: router)
         let honest = try server.connectInProcess()
         for seed in firstSeed..<firstSeed + cases {
-            var traffic = HostileTraffic(seed: seed)
-            let socket = RawSocket(adopting: try server.connectRawInProcess())
-            socket.send(traffic.clientBytes())
-            socket.finish()
-            #expect(socket.readToEnd() != nil, "the server holds on to seed \(seed)")
+            let descriptor = try server.connectRawInProcess()
+            let isOver = await blocking {
+                var traffic = HostileTraffic(seed: seed)
+                let socket = RawSocket(adopting: descriptor)
+                socket.send(traffic.clientBytes())
+                socket.finish()
+                return socket.readToEnd() != nil
+            }
+            #expect(isOver, "the server holds on to seed \(seed)")
             if seed % 100 == 0 {
                 var request = EchoTest.EchoRequest()
                 request.sequenceNumber = seed
@@ -36,15 +40,17 @@ import Testing
         var configuration = ClientConfiguration()
         configuration.attemptsMax = 1
         for seed in firstSeed..<firstSeed + cases / 4 {
-            var traffic = HostileTraffic(seed: seed)
             let (mine, its) = try #require(Socket.pair())
             let client = Client(connected: mine, configuration: configuration)
             async let result: EchoTest.EchoResponse = client.call(
                 EchoTest.Echo.unary, EchoTest.EchoRequest(),
                 options: CallOptions(timeoutSeconds: 30))
-            let socket = RawSocket(adopting: its)
-            socket.send(traffic.serverBytes())
-            socket.finish()
+            await blocking {
+                var traffic = HostileTraffic(seed: seed)
+                let socket = RawSocket(adopting: its)
+                socket.send(traffic.serverBytes())
+                socket.finish()
+            }
             // Any answer will do; a trap or a hang will not.
             _ = try? await result
             await client.close()

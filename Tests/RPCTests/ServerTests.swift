@@ -16,6 +16,15 @@ import Testing
         return Server(router: router, configuration: configuration)
     }
 
+    /// Whether something becomes true within ten seconds.
+    private func eventually(_ condition: () -> Bool) async throws -> Bool {
+        let end = MonotonicTime.now().advanced(bySeconds: 10)
+        while !condition(), MonotonicTime.now() < end {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        return condition()
+    }
+
     private func temporaryPath() -> String { "/tmp/fovea-test-\(UUID().uuidString.prefix(8)).sock" }
 
     @Test func oneServerListensOnSeveralAddresses() async throws {
@@ -235,5 +244,20 @@ import Testing
         socket.finish()
         #expect(socket.readToEnd() != nil)
         await server.drain(graceSeconds: 1)
+    }
+
+    @Test func aDrainedServerLeavesNoLoopBehind() async throws {
+        weak var host: ServerLoop?
+        do {
+            let server = echo()
+            host = server.hosts.first
+            let client = try server.connectInProcess()
+            _ = try await client.call(EchoTest.Echo.unary, EchoTest.EchoRequest())
+            // The end of the grace is still far away when the last connection has ended.
+            await server.drain(graceSeconds: 1000)
+            await client.close()
+        }
+        let isGone = try await eventually { host == nil }
+        #expect(isGone)
     }
 }

@@ -1,4 +1,12 @@
+import Dispatch
 import Glibc
+
+/// Runs work that blocks on a thread of its own, not on one of the few that all tests share.
+package func blocking<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in
+        DispatchQueue.global().async { continuation.resume(returning: work()) }
+    }
+}
 
 /// Bytes that an HTTP/2 peer might send, right or wrong, from a seed.
 package struct HostileTraffic {

@@ -215,6 +215,10 @@ extension EventLoop {
             let worked = runTurn(received.work, &isStopping, received.isStopping)
             if count > 0 || worked { lastActive = now }
         }
+        // Timers that will not fire, and sources, hold their owners, which hold the loop.
+        timers = TimerHeap()
+        sources = []
+        dirty = []
     }
 
     /// Runs timers and queued work until nothing is left, then sends what came of it.

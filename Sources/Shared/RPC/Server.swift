@@ -45,7 +45,7 @@ package protocol CallObserver: Sendable {
 ///
 /// Listeners may be added before and after `start`. `drain` ends it; it cannot start again.
 package final class Server: Sendable {
-    private let hosts: [ServerLoop]
+    let hosts: [ServerLoop]
     private let configuration: ServerConfiguration
     private let listeners = Lock<[Listener]>([])
     private let nextHost = Lock(0)
