@@ -17,14 +17,15 @@ suites() {
         | sed -u '/warning: Cannot export local symbol/d' | scripts/some-tests.sh
 }
 
-# EndToEnd waits for processes, with patience for a machine that does nothing else.
+# EndToEnd waits for processes, with patience for a machine that does nothing else. Its services
+# are checked for leaks; the test itself is not, since Foundation keeps what it made to start them.
 run() {
     echo "sanitize: $1"
     if [ -n "${FILTER:-}" ]; then
         suites "$@" --filter "$FILTER"
     else
         suites "$@" --skip 'TidyTests|EndToEnd'
-        suites "$@" --filter EndToEnd
+        ASAN_OPTIONS="detect_leaks=0 exitcode=66" suites "$@" --filter EndToEnd
     fi
 }
 
