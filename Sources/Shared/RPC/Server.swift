@@ -169,6 +169,9 @@ final class ServerLoop: ConnectionOwner, @unchecked Sendable {
 
     var connectionCount: Int { connections.count }
 
+    /// Bytes of messages that wait to be read by handlers or sent to clients.
+    var bufferedBytes: Int { budget.usedBytes }
+
     /// Runs `body` on the loop and returns its result.
     func run<Value: Sendable>(_ body: @escaping @Sendable (ServerLoop) -> Value) async -> Value {
         await withUnsafeContinuation { continuation in
