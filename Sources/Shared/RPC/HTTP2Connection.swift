@@ -210,8 +210,8 @@ final class HTTP2Connection: LoopSource, LoopFlushable, TimerTarget, @unchecked 
         return true
     }
 
-    /// About eight small requests.
-    private static let sliceBytes = 2 << 10
+    /// About sixteen small requests.
+    private static let sliceBytes = 4 << 10
 
     func beginHeaders() {
         // A client's calls keep their blocks; a server's take what they need at once.
