@@ -72,7 +72,8 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
             path: "Tests/TestSupport", swiftSettings: strict),
-        tests("OperationTests", ["Base", "Digests", "Messages", "Operation", "RPC", "TestSupport"]),
+        tests(
+            "OperationTests", ["Base", "Digests", "Messages", "Operation", "RPC", "TestSupport"]),
         .executableTarget(
             name: "EchoServer",
             dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],

@@ -66,7 +66,7 @@ final class ClientCall: StreamOwner, TimerTarget, @unchecked Sendable {
     }
 
     static let deadlineExceeded = RPCError(
-        .deadlineExceeded, "the call took longer than its deadline", reason: "DEADLINE_EXCEEDED")
+        .deadlineExceeded, "the call took longer than its deadline", reason: "DEADLINE_PASSED")
 
     // MARK: The stream's events
 

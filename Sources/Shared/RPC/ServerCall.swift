@@ -123,7 +123,7 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         end(
             RPCError(
                 .deadlineExceeded, "the call took longer than its deadline of \(seconds) s",
-                reason: "DEADLINE_EXCEEDED"))
+                reason: "DEADLINE_PASSED"))
     }
 
     /// The server gives up on calls that outlast the drain.
@@ -132,7 +132,7 @@ final class ServerCall: StreamOwner, TimerTarget, @unchecked Sendable {
         end(
             RPCError(
                 .unavailable, "the server is shutting down; try again elsewhere",
-                reason: "SHUTTING_DOWN"))
+                reason: "DRAINING"))
     }
 
     // MARK: The handler

@@ -21,7 +21,7 @@ package struct Problem: WireMessage, Hashable {
     package init() {}
 }
 
-/// Every reason there is. The gRPC code stands in brackets.
+/// Every reason that the services give. The gRPC code stands in brackets.
 package struct FailureReason: OpenEnum {
     package let rawValue: Int32
     package init(rawValue: Int32) { self.rawValue = rawValue }

@@ -21,7 +21,7 @@ typedef struct Fovea__Common__V1__Problem Fovea__Common__V1__Problem;
 /* --- enums --- */
 
 /*
- * Every reason there is. The gRPC code stands in brackets.
+ * Every reason that the services give. The gRPC code stands in brackets.
  */
 typedef enum _Fovea__Common__V1__FailureReason {
   /*
