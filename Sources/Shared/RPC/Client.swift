@@ -232,8 +232,7 @@ extension Channel {
         var attempts = 0
         while true {
             attempts += 1
-            let call = ClientCall(
-                loop: loop, messageBytesMax: configuration.limits.messageBytesMax)
+            let call = ClientCall(loop: loop)
             do throws(RPCError) {
                 let connection = try await connection(
                     waitsForReady: options.waitsForReady, deadline: deadline)

@@ -15,7 +15,6 @@ struct ServerIdentity {
 final class ClientCall: StreamOwner, TimerTarget, @unchecked Sendable {
     // The channel's loop runs everything here.
     private let loop: EventLoop
-    private let messageBytesMax: Int
     private var stream: HTTP2Stream?
     private var timer: Timer?
     private var head: HeaderBlock?
@@ -23,9 +22,7 @@ final class ClientCall: StreamOwner, TimerTarget, @unchecked Sendable {
     /// Why the call ended: nil inside for OK; nil outside while it goes on.
     private var outcome: RPCError??
 
-    init(loop: EventLoop, messageBytesMax: Int) {
-        (self.loop, self.messageBytesMax) = (loop, messageBytesMax)
-    }
+    init(loop: EventLoop) { self.loop = loop }
 
     /// Metadata that came before the first response; empty until it came.
     var initialMetadata: Metadata { head?.metadata ?? Metadata() }
