@@ -63,6 +63,15 @@ let package = Package(
                 .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
             ]),
         shared("Digests", ["CCrypto"]),
+        .target(
+            name: "CKernels", path: "Sources/Shared/CKernels",
+            // Without optimisation kernels are 80 times slower, too slow even for tests.
+            cSettings: strictC + [
+                .headerSearchPath("."),
+                .unsafeFlags(["-O3", "-fno-math-errno", "-fno-trapping-math"]),
+            ],
+            linkerSettings: [.linkedLibrary("m")]),
+        shared("Numerics", ["Base", "CKernels"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
         service("TrainerService"),
@@ -78,6 +87,7 @@ let package = Package(
             name: "EchoServer",
             dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],
             path: "Tests/EchoServer", swiftSettings: strict),
+        tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),

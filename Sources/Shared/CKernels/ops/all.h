@@ -1,0 +1,14 @@
+// Every kernel body: those for each element type once for each, then the others.
+#include "vec/functions.h"
+
+#define T f32
+#include "ops/each.h"
+#undef T
+#define T bf16
+#include "ops/each.h"
+#undef T
+#define T f16
+#include "ops/each.h"
+#undef T
+
+#include "ops/indices.h"

@@ -1,0 +1,27 @@
+// Functions of vectors, written once for all tiers.
+
+// e^x within 2 units in the last place: x = n ln 2 + r, |r| <= ln 2 / 2, e^r by its Taylor
+// polynomial. Below -87.3 the result is 0 (no denormals); above 88.7 it is infinite.
+static inline vec vec_exp(vec x) {
+    vec n = vec_round(vec_mul(vec_max(x, vec_set(-100)), vec_set(1.44269504f)));
+    vec half = vec_round(vec_mul(n, vec_set(0.5f)));
+    vec r = vec_fma(n, vec_set(-0.693359375f), x);
+    r = vec_fma(n, vec_set(2.12194440e-4f), r);
+    vec p = vec_set(1.9841270e-4f);
+    p = vec_fma(p, r, vec_set(1.3888889e-3f));
+    p = vec_fma(p, r, vec_set(8.3333333e-3f));
+    p = vec_fma(p, r, vec_set(4.1666667e-2f));
+    p = vec_fma(p, r, vec_set(1.6666667e-1f));
+    p = vec_fma(p, r, vec_set(0.5f));
+    p = vec_fma(vec_mul(p, r), r, vec_add(r, vec_set(1)));
+    // Two factors, since 2^128 is no float32 but e^88.7 is. A NaN comes through r.
+    vec y = vec_mul(vec_mul(p, vec_power_of_two(half)), vec_power_of_two(vec_sub(n, half)));
+    y = vec_where_greater(vec_set(-87.33654f), x, vec_set(0), y);
+    return vec_where_greater(x, vec_set(88.72283f), vec_set(INFINITY), y);
+}
+
+// 1 / (1 + e^-x)
+static inline vec vec_sigmoid(vec x) {
+    vec e = vec_exp(vec_sub(vec_set(0), x));
+    return vec_div(vec_set(1), vec_add(vec_set(1), e));
+}

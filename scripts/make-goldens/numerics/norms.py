@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+"""Golden values of the norms."""
+import torch
+
+from golden_cases import Cases, random
+
+cases = Cases("norms")
+for shape in [(1, 1), (3, 64), (2, 5, 129)]:
+    x, weight = random(*shape), random(shape[-1], seed=2)
+    cases.add(
+        "rmsNorm", dict(x=x, weight=weight),
+        lambda x, weight: torch.nn.functional.rms_norm(x, weight.shape, weight, 1e-6),
+        dict(epsilon=1e-6))
+cases.write()
