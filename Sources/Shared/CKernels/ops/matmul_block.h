@@ -6,7 +6,23 @@ typedef struct matmul {
     int64_t rows, columns, depth;
     int64_t block_rows, block_columns;
     const f32 *a;
+    // A second product of float32 that is added: its depth, 0 for none, and its packed operands.
+    int64_t low_depth;
+    const f32 *low_a, *low_b;
 } matmul;
+
+// Adds the second product to a block.
+static inline void matmul_low(const matmul *m, int64_t row, int64_t column, f32 *c,
+                              int64_t c_stride) {
+    tile t = {.type = TILE_F32, .units = m->low_depth, .c = c, .c_stride = c_stride, .add = true};
+    t.rows = m->rows - row < m->block_rows ? m->rows - row : m->block_rows;
+    t.columns = m->columns - column < m->block_columns ? m->columns - column : m->block_columns;
+    t.strip_rows = tile_strip_rows(t.rows);
+    t.a = m->low_a + row * m->low_depth;
+    t.b = m->low_b + column * m->low_depth;
+    t.b_stride = m->low_depth * TILE_COLUMNS;
+    tile_multiply(&t);
+}
 
 // The panels' blocks of depth one after another: each is made a tile, unless it is one, and stays
 // in the first-level cache while the rows' strips pass by; their block of A stays in the second.

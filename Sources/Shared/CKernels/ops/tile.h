@@ -35,6 +35,7 @@
 #define TILE_ROWS_WIDE (TILE_ROWS / 2 - 1)
 #define TILE_VECTORS_WIDE (2 * TILE_VECTORS)
 
+// As in ck_product.
 typedef enum tile_type { TILE_F32, TILE_BF16, TILE_I8 } tile_type;
 
 // Elements of depth in a unit of this tier.

@@ -3,11 +3,11 @@
 //
 // weight_pack_i8: pointers: packed, W int8 [rows][depth]; numbers: rows, depth.
 // weight_pack_lut4: pointers: packed words, packed scales, packed zeros or NULL, codes of W row by
-//     row without gaps, two a byte, the first in the high half; scales and zeros (float32, or NULL);
+//     row without gaps, two a byte, the first in the high half; scales, zeros (float32, or NULL);
 //     numbers: rows, depth, group, block. A scale is for `group` elements of a row, or, where block
 //     is not 0, for `block` elements of all rows in one sequence; the group then divides both.
-// weight_unpack: pointers: W float32 [rows][depth], values, scales, zeros, table;
-//     numbers: format, rows, depth, group, 1 for values rounded to bfloat16. Without int8's scale.
+// weight_unpack: pointers: W float32 [rows][depth], values, scales, zeros, table, scale of each row
+//     of W; the last four may be NULL. numbers: format, rows, depth, group.
 
 static void weight_pack_i8(const ck_args *a, int64_t begin, int64_t end) {
     int64_t rows = a->numbers[0], depth = a->numbers[1], words = (depth + 3) / 4;
@@ -68,6 +68,7 @@ static void weight_unpack(const ck_args *a, int64_t begin, int64_t end) {
                 .scales = a->pointers[2],
                 .zeros = a->pointers[3],
                 .table = a->pointers[4]};
+    const f32 *row_scales = a->pointers[5];
     _Alignas(64) f32 tile[TILE_COLUMNS * TILE_COLUMNS];
     for (int64_t panel = begin; panel < end; panel++) {
         int64_t row = panel * TILE_COLUMNS;
@@ -77,7 +78,7 @@ static void weight_unpack(const ck_args *a, int64_t begin, int64_t end) {
             weight_fill(&w, panel, k, some, tile);
             for (int64_t i = 0; i < some * rows; i++) {
                 float value = tile[i % some * TILE_COLUMNS + i / some];
-                if (n[4]) value = float_from_bf16(bf16_from_float(value));
+                if (row_scales) value *= row_scales[row + i / some];
                 ((f32 *)a->pointers[0])[(row + i / some) * w.depth + k + i % some] = value;
             }
         }
