@@ -15,6 +15,12 @@
 #include "ops/convert.h"
 #include "ops/elementwise.h"
 #include "ops/rms_norm.h"
+#include "ops/tile_pack.h"
+
+#include "ops/pack.h"
+
+#include "ops/matmul.h"
+#include "ops/quantise.h"
 #include "ops/sum.h"
 
 #undef JOIN_
