@@ -86,10 +86,21 @@ def attention(task: dict) -> float:
         return seconds([step], task["budget"])
 
 
+def op(task: dict) -> float:
+    """An op on one number."""
+    x = torch.ones(1)
+
+    def many() -> None:
+        for _ in range(1000):
+            x + x
+
+    return seconds([many], task["budget"]) / 1000
+
+
 def main() -> None:
     torch.set_num_threads(2)
     torch.set_grad_enabled(False)
-    ways = {"linear": linear, "nf4": nf4, "attention": attention}
+    ways = {"linear": linear, "nf4": nf4, "attention": attention, "op": op}
     for line in sys.stdin:
         task = json.loads(line)
         try:

@@ -62,9 +62,17 @@ def attention(kind: str, tokens: int, width: int, causal: bool, backward: bool) 
     return Task(name, "GFLOP/s", shape, shape, amount, kind)
 
 
+def small_tasks() -> list[Task]:
+    """What every kernel costs, however small."""
+    return [
+        Task("launch of a kernel on two threads", "us", {"op": "launch"}),
+        Task("addition of two numbers", "us", {"op": "op"}, {"op": "op"}),
+    ]
+
+
 def all_tasks() -> list[Task]:
     """Everything, with growth over rows, widths and length."""
-    tasks = [Task("launch of a kernel on two threads", "us", {"op": "launch"})]
+    tasks = small_tasks()
     for kind in ("float32", "bfloat16"):
         for m in (1, 8, 16, 64, 512, 2048):
             tasks += product(kind, m, 4096, 4096)
@@ -84,8 +92,7 @@ def all_tasks() -> list[Task]:
 def smoke_tasks() -> list[Task]:
     """One of each sort, small."""
     return [
-        Task("launch of a kernel on two threads", "us", {"op": "launch"}),
-        *product("float32", 64, 256, 256)[:1], *product("bfloat16", 64, 256, 256)[:1],
+        *small_tasks(), *product("float32", 64, 256, 256)[:1], *product("bfloat16", 64, 256, 256)[:1],
         *[one_row(form, 256, 256) for form in BYTES],
         *[quantised(form, 64, 256, 256) for form in ("nf4", "int4", "int8-dynamic")],
         attention("float32", 128, 64, True, True), attention("bfloat16", 128, 64, False, False),
