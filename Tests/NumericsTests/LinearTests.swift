@@ -5,7 +5,7 @@ import Testing
 @Suite struct LinearTests {
     static let formats: [WeightFormat] = [
         .float32, .bfloat16, .float16, .int8, .int4(group: 32, asymmetric: false),
-        .int4(group: 128, asymmetric: true), .int4(group: 24, asymmetric: true), .nf4,
+        .int4(group: 16, asymmetric: true), .int4(group: 24, asymmetric: true), .nf4,
     ]
     static let shapes = [(1, 1), (17, 33), (33, 129), (64, 96), (40, 600)]
 
@@ -43,16 +43,19 @@ import Testing
             try CPUBackend(tier: tier, threads: 1), try CPUBackend(tier: tier, threads: 2)
         )
         for type in [DType.float32, .bfloat16] {
-            func rows(_ backend: CPUBackend, _ range: Range<Int>) -> [UInt8] {
-                let w = FrozenWeight(LinearTests.random([70, 600], 1, on: backend), as: format)
-                let x = LinearTests.random([64, 600], 2, on: backend).converted(to: type)
-                return x.rowRange(range).linear(.frozen(w)).bytes()
-            }
-            let all = rows(two, 0..<64)
-            let rowBytes = all.count / 64
-            for range in [0..<1, 63..<64, 5..<12, 20..<37] {
-                let part = all[range.lowerBound * rowBytes..<range.upperBound * rowBytes]
-                #expect(rows(one, range) == Array(part), "\(type), rows \(range)")
+            for (out, width) in [(70, 600), (130, 1040)] {
+                func rows(_ backend: CPUBackend, _ range: Range<Int>) -> [UInt8] {
+                    let w = LinearTests.random([out, width], 1, on: backend)
+                    let x = LinearTests.random([64, width], 2, on: backend).converted(to: type)
+                    let frozen = FrozenWeight(w, as: format)
+                    return x.rowRange(range).linear(.frozen(frozen)).bytes()
+                }
+                let all = rows(two, 0..<64)
+                let rowBytes = all.count / 64
+                for range in [0..<1, 63..<64, 9..<12, 5..<12, 20..<37] {
+                    let part = all[range.lowerBound * rowBytes..<range.upperBound * rowBytes]
+                    #expect(rows(one, range) == Array(part), "\(type), \(width), rows \(range)")
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ private enum Blocks {
     /// Rows packed at a time, so that the packed copy stays small beside the tensor.
     static let slabRows = 4 * rows
     static let columnsMax = 256
-    /// Columns come in panels of this many (ops/tile.h).
+    /// Columns come in panels of this many (ops/tile.h); few rows take them in twos.
     static let panel = 32
     /// Parts of the columns, so that every thread gets several.
     static let parts = 16
@@ -15,8 +15,8 @@ private enum Blocks {
     static let depth = 1024
 
     static func columns(of count: Int) -> Int {
-        let panels = (count.divided(by: panel)).divided(by: parts) * panel
-        return min(max(panels, panel), columnsMax)
+        let pairs = count.divided(by: 2 * panel).divided(by: parts)
+        return min(max(pairs, 1) * 2 * panel, columnsMax)
     }
 
     static func rows(of count: Int) -> Int { count.divided(by: count.divided(by: rows)) }
