@@ -82,6 +82,35 @@ import Testing
         }
     }
 
+    @Test(arguments: CPUBackend.Tier.available)
+    func aLinearLayerOfBytesIsExactInItsWholeNumbers(tier: CPUBackend.Tier) throws {
+        let backend = try CPUBackend(tier: tier, threads: 2)
+        for (rows, out, width) in [(1, 1, 1), (19, 33, 129), (64, 70, 1100), (3, 96, 64)] {
+            let x = LinearTests.random([rows, width], 1, on: backend)
+            let w = Int8Weight(
+                quantising: LinearTests.random([out, width], 2, on: backend))
+            let bias = LinearTests.random([out], 3, on: backend)
+            let y = x.linearOfBytes(FrozenWeight(w), bias: bias)
+            let (xs, scales, offsets) = (x.floats(), w.scales.floats(), bias.floats())
+            let bytes = w.values.bytes().map { Float(Int8(bitPattern: $0)) }
+            var expected: [Float] = []
+            for row in 0..<rows {
+                let values = xs[row * width..<(row + 1) * width]
+                let absmax = values.reduce(0) { max($0, abs($1)) }
+                let whole = values.map { ($0 * (127 / absmax)).rounded(.toNearestOrEven) }
+                for column in 0..<out {
+                    let sum = zip(whole, bytes[column * width..<(column + 1) * width])
+                        .reduce(Int32(0)) { $0 + Int32($1.0) * Int32($1.1) }
+                    expected.append(
+                        Float(sum) * (absmax / 127) * scales[column] + offsets[column])
+                }
+            }
+            expectNear(y, Tensor(expected, [rows, out], on: backend), 1e-6)
+            let alone = x.rowRange(rows - 1..<rows).linearOfBytes(FrozenWeight(w), bias: bias)
+            #expect(alone.bytes() == y.rowRange(rows - 1..<rows).bytes())
+        }
+    }
+
     @Test func aFrozenFourBitWeightNeverHoldsMoreThanATile() throws {
         let backend = try CPUBackend(threads: 2)
         let weight = FrozenWeight(

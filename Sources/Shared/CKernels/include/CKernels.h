@@ -48,6 +48,7 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/pack.h */ EACH(pack_rows) EACH(pack_columns) EACH(weight_pack)                         \
     /* ops/weight_pack.h */ ONE(weight_pack_i8) ONE(weight_pack_lut4) ONE(weight_unpack)          \
     /* ops/quantise.h */ EACH(quantise_nf4) EACH(quantise_i8) EACH(quantise_i4)                   \
+    /* ops/quantise_rows.h */ EACH(quantise_rows)                                                  \
     /* ops/matmul.h */ EACH(matmul)
 
 #define CK_ID_EACH(name) CK_##name##_f32, CK_##name##_bf16, CK_##name##_f16,

@@ -21,6 +21,7 @@
 
 #include "ops/matmul.h"
 #include "ops/quantise.h"
+#include "ops/quantise_rows.h"
 #include "ops/sum.h"
 
 #undef JOIN_

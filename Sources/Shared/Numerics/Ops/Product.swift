@@ -74,6 +74,9 @@ struct Product {
     /// `[R, columns]` if across.
     var low: (x: Tensor, b: Tensor, across: Bool)?
 
+    /// Rounds each row of x to 8 bits; b is a weight of bytes.
+    var quantisesRows = false
+
     private var rows: Int { across ? x.shape.width : x.shape.rows }
 
     /// - Parameter type: of the result, whatever the operands' types
@@ -93,12 +96,12 @@ struct Product {
                 && out.shape.width == b.columns,
             "product: x \(x.shape), depth \(b.depth), columns \(b.columns), out \(out.shape)")
         guard out.shape.count > 0 else { return }
-        let kind = b.product(with: x.type)
+        let kind = quantisesRows ? CK_PRODUCT_I8 : b.product(with: x.type)
         let packedB = packedRight(kind)
         let lowB = low.map { x.backend.packedColumns($0.b, across: $0.across, CK_PRODUCT_F32) }
         for first in stride(from: 0, to: rows, by: Blocks.slabRows) {
             let slab = first..<min(first + Blocks.slabRows, rows)
-            let packedA = x.backend.packedRows(x, slab, across: across, kind)
+            let packedA = packedLeft(slab, kind)
             let lowA = low.map {
                 x.backend.packedRows($0.x, slab, across: false, CK_PRODUCT_F32)
             }
@@ -107,6 +110,13 @@ struct Product {
                     lowB.map { (a, $0) }
                 }, adding: adding)
         }
+    }
+
+    private func packedLeft(_ rows: Range<Int>, _ kind: ck_product) -> PackedRows {
+        guard quantisesRows else {
+            return PackedRows(elements: x.backend.packedRows(x, rows, across: across, kind))
+        }
+        return x.backend.quantisedRows(x.rowRange(rows))
     }
 
     private func packedRight(_ kind: ck_product) -> FrozenWeight {
@@ -120,7 +130,7 @@ struct Product {
     }
 
     private func launch(
-        _ out: Tensor, _ kind: ck_product, _ a: Tensor, _ w: FrozenWeight,
+        _ out: Tensor, _ kind: ck_product, _ a: PackedRows, _ w: FrozenWeight,
         low: (a: Tensor, b: Tensor)?, adding: Bool
     ) {
         let isAcross = if case .frozen(_, let across) = b { across } else { false }
@@ -132,10 +142,11 @@ struct Product {
             self.low.map { $0.x.shape.width } ?? 0, adding ? 1 : 0,
         ]
         let operands: [Operand?] = [
-            adding ? out.readWrite : out.write, a.read, w.values.read,
+            adding ? out.readWrite : out.write, a.elements.read, w.values.read,
             (isAcross ? w.scales ?? w.columnScales : w.scales)?.read,
             w.zeros?.read, w.table?.read, isAcross ? nil : w.columnScales?.read, bias?.read,
-            low?.a.read, low?.b.read,
+            low?.a.read, low?.b.read, a.scales?.read,
+            quantisesRows ? w.columnSums?.read : nil,
         ]
         x.backend.enqueue(
             Launch(
@@ -144,7 +155,28 @@ struct Product {
     }
 }
 
+/// A left operand as the backend packed it.
+private struct PackedRows {
+    let elements: Tensor
+    /// Of each row, where the elements are whole numbers.
+    var scales: Tensor?
+}
+
 extension Backend {
+    /// Rows of a left operand, rounded to 8 bits and packed.
+    fileprivate func quantisedRows(_ x: Tensor) -> PackedRows {
+        let (rows, depth) = (x.shape.rows, x.shape.width)
+        let elements = Tensor.empty([rows, depth, 4], .uint8, on: self)
+        let scales = Tensor.empty([rows], .float32, on: self)
+        enqueue(
+            Launch(
+                Kernel(CK_quantise_rows_f32, for: x.type),
+                [elements.write, scales.write, x.read],
+                numbers: [rows, depth, Blocks.rows(of: rows)], units: rows,
+                grain: Launch.grain(elements: depth)))
+        return PackedRows(elements: elements, scales: scales)
+    }
+
     /// Rows of a left operand, packed for products. What it looks like is the backend's affair.
     fileprivate func packedRows(
         _ x: Tensor, _ rows: Range<Int>, across: Bool, _ kind: ck_product

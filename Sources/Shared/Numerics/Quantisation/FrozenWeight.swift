@@ -26,12 +26,14 @@ package struct FrozenWeight: Sendable {
     var table: Tensor?
     /// What the sums of each row of the weight are multiplied with, `[out]`.
     var columnScales: Tensor?
+    /// Sums of the elements of each row of a weight of bytes, int32 `[out]`.
+    var columnSums: Tensor?
 
     /// Whether a product with bfloat16 would lose precision of this weight.
     var isPrecise: Bool { layout == CK_WEIGHT_F32 || layout == CK_WEIGHT_F16 }
     /// Bytes it takes on its device.
     package var byteCount: Int {
-        [values, scales, zeros, table, columnScales].reduce(0) { $0 + ($1?.byteCount ?? 0) }
+        [values, scales, zeros, table, columnScales, columnSums].reduce(0) { $0 + ($1?.byteCount ?? 0) }
     }
 
     init(tiles: Tensor, shape: Shape) {
