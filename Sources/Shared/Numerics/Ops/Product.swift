@@ -2,24 +2,29 @@ internal import CKernels
 
 /// How products are cut into work for threads. The cut changes no bit of a result.
 private enum Blocks {
-    /// Rows whose packed block fits the second-level cache.
-    static let rows = 560
     /// Rows packed at a time, so that the packed copy stays small beside the tensor.
-    static let slabRows = 4 * rows
-    static let columnsMax = 256
+    static let slabRows = 2240
     /// Columns come in panels of this many (ops/tile.h); few rows take them in twos.
     static let panel = 32
-    /// Parts of the columns, so that every thread gets several.
+    /// Parts of a product at least, so that every thread gets several.
     static let parts = 16
     /// A multiple of every tile's depth, so that each block is packed on its own.
     static let depth = 1024
 
-    static func columns(of count: Int) -> Int {
-        let pairs = count.divided(by: 2 * panel).divided(by: parts)
-        return min(max(pairs, 1) * 2 * panel, columnsMax)
+    /// Rows whose packed block fits the second-level cache, beside the sums of the columns.
+    /// float32, whose rows take more time to come, meets more columns with fewer of them.
+    private static func most(_ kind: ck_product) -> (rows: Int, columns: Int) {
+        kind == CK_PRODUCT_F32 ? (280, 512) : (560, 256)
     }
 
-    static func rows(of count: Int) -> Int { count.divided(by: count.divided(by: rows)) }
+    static func rows(of count: Int, _ kind: ck_product) -> Int {
+        count.divided(by: count.divided(by: most(kind).rows))
+    }
+
+    static func columns(of count: Int, rowBlocks: Int, _ kind: ck_product) -> Int {
+        let pairs = count.divided(by: 2 * panel).divided(by: max(parts / rowBlocks, 1))
+        return min(max(pairs, 1) * 2 * panel, most(kind).columns)
+    }
 }
 
 extension Int {
@@ -103,7 +108,8 @@ struct Product {
             let slab = first..<min(first + Blocks.slabRows, rows)
             let packedA = packedLeft(slab, kind)
             let lowA = low.map {
-                x.backend.packedRows($0.x, slab, across: false, CK_PRODUCT_F32)
+                x.backend.packedRows(
+                    $0.x, slab, across: false, CK_PRODUCT_F32, blocksOf: kind)
             }
             launch(
                 out.rowRange(slab), kind, packedA, packedB, low: lowA.flatMap { a in
@@ -114,7 +120,7 @@ struct Product {
 
     private func packedLeft(_ rows: Range<Int>, _ kind: ck_product) -> PackedRows {
         guard quantisesRows else {
-            return PackedRows(elements: x.backend.packedRows(x, rows, across: across, kind))
+            return PackedRows(elements: x.backend.packedRows(x, rows, across: across, kind, blocksOf: kind))
         }
         return x.backend.quantisedRows(x.rowRange(rows))
     }
@@ -134,8 +140,10 @@ struct Product {
         low: (a: Tensor, b: Tensor)?, adding: Bool
     ) {
         let isAcross = if case .frozen(_, let across) = b { across } else { false }
-        let (rowBlock, columnBlock) = (Blocks.rows(of: out.shape.rows), Blocks.columns(of: b.columns))
-        let units = out.shape.rows.divided(by: rowBlock) * b.columns.divided(by: columnBlock)
+        let rowBlock = Blocks.rows(of: out.shape.rows, kind)
+        let rowBlocks = out.shape.rows.divided(by: rowBlock)
+        let columnBlock = Blocks.columns(of: b.columns, rowBlocks: rowBlocks, kind)
+        let units = rowBlocks * b.columns.divided(by: columnBlock)
         let numbers = [
             out.shape.rows, b.columns, b.depth, Int(kind.rawValue), Int(w.layout.rawValue),
             rowBlock, columnBlock, isAcross ? 1 : 0, w.shape[0], w.shape[1], w.group,
@@ -172,19 +180,21 @@ extension Backend {
             Launch(
                 Kernel(CK_quantise_rows_f32, for: x.type),
                 [elements.write, scales.write, x.read],
-                numbers: [rows, depth, Blocks.rows(of: rows)], units: rows,
+                numbers: [rows, depth, Blocks.rows(of: rows, CK_PRODUCT_I8)], units: rows,
                 grain: Launch.grain(elements: depth)))
         return PackedRows(elements: elements, scales: scales)
     }
 
     /// Rows of a left operand, packed for products. What it looks like is the backend's affair.
+    /// - Parameter blocksOf: the product whose blocks of rows it is packed in
     fileprivate func packedRows(
-        _ x: Tensor, _ rows: Range<Int>, across: Bool, _ kind: ck_product
+        _ x: Tensor, _ rows: Range<Int>, across: Bool, _ kind: ck_product,
+        blocksOf: ck_product
     ) -> Tensor {
         let depth = across ? x.shape.rows : x.shape.width
         let source = across ? x : x.rowRange(rows)
         let packed = Tensor.empty([rows.count, depth, 4], .uint8, on: self)
-        let block = Blocks.rows(of: rows.count)
+        let block = Blocks.rows(of: rows.count, blocksOf)
         let units = rows.count.divided(by: block) * depth.divided(by: Blocks.depth)
         enqueue(
             Launch(
