@@ -63,6 +63,7 @@ let package = Package(
                 .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
             ]),
         shared("Digests", ["CCrypto"]),
+        shared("TensorFiles", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
         service("TrainerService"),
@@ -79,6 +80,7 @@ let package = Package(
             dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],
             path: "Tests/EchoServer", swiftSettings: strict),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
+        tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),
     ],
