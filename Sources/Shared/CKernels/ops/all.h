@@ -1,5 +1,7 @@
 // Every kernel body: those for each element type once for each, then the others.
 #include "vec/functions.h"
+#include "vec/activations.h"
+#include "philox.h"
 
 #define T f32
 #include "ops/each.h"
@@ -12,3 +14,5 @@
 #undef T
 
 #include "ops/indices.h"
+#include "ops/rows.h"
+#include "ops/random.h"
