@@ -2,13 +2,15 @@
 //
 // softmax: pointers: y, x; numbers: width. Units: rows.
 // softmax_dx: dx = y (dy - sum of y dy). pointers: dx, dy, y; numbers: width. Units: rows.
-// argmax: the first place of the largest value. pointers: y (int32), x; numbers: width.
-//     Units: rows.
+// argmax: the first place of the largest value, -1 if all are NaN. pointers: y (int32), x;
+//     numbers: width. Units: rows.
 
+// The largest number of a row; NaN is none.
 static inline float NAME(row_max)(const T *x, int64_t width) {
     vec largest = vec_set(-INFINITY);
     for (int64_t i = 0; i < width; i += LANES) {
-        largest = vec_max(NAME(load_padded)(x, i, width - i, -INFINITY), largest);
+        vec value = NAME(load_padded)(x, i, width - i, -INFINITY);
+        largest = vec_where_greater(value, largest, value, largest);
     }
     return vec_largest(largest);
 }
@@ -62,6 +64,6 @@ static void NAME(argmax)(const ck_args *a, int64_t begin, int64_t end) {
         float max = NAME(row_max)(x, width);
         int64_t place = 0;
         while (place < width && TO_FLOAT(x[place]) != max) place++;
-        ((int32_t *)a->pointers[0])[row] = place < width ? (int32_t)place : 0;
+        ((int32_t *)a->pointers[0])[row] = place < width ? (int32_t)place : -1;
     }
 }
