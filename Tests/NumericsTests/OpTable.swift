@@ -4,10 +4,11 @@ import Numerics
 enum OpTable {
     typealias Op = @Sendable (OpInputs) -> Tensor
 
-    static let ops: [String: Op] = [basics, norms, activations, rows, losses, reductions].reduce(
-        into: [:]) {
-            $0.merge($1) { first, _ in first }
-        }
+    private static let areas = [basics, norms, activations, rows, losses, reductions, images]
+
+    static let ops: [String: Op] = areas.reduce(into: [:]) {
+        $0.merge($1) { first, _ in first }
+    }
 
     private static let basics: [String: Op] = [
         "add": { $0["a"] + $0["b"] },

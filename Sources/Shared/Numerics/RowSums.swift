@@ -41,6 +41,19 @@ struct RowSums: Sendable {
         sources = lists.joined().map { Int32($0.source) }
         weights = lists.joined().map(\.weight)
     }
+
+    /// What turns the gradient of the sums into that of the source rows.
+    /// - Parameter sourceRows: how many of those there are
+    func transposed(sourceRows: Int) -> RowSums {
+        var lists = [[(source: Int, weight: Float)]](repeating: [], count: sourceRows)
+        for group in 0..<offsets.count - 1 {
+            let row = targets.map { Int($0[group]) } ?? group
+            for entry in Int(offsets[group])..<Int(offsets[group + 1]) {
+                lists[Int(sources[entry])].append((row, weights?[entry] ?? 1))
+            }
+        }
+        return RowSums(lists)
+    }
 }
 
 extension Tensor {
