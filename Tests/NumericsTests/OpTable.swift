@@ -4,7 +4,9 @@ import Numerics
 enum OpTable {
     typealias Op = @Sendable (OpInputs) -> Tensor
 
-    private static let areas = [basics, norms, activations, rows, losses, reductions, images]
+    private static let areas = [
+        basics, norms, activations, rows, losses, reductions, images, sampling,
+    ]
 
     static let ops: [String: Op] = areas.reduce(into: [:]) {
         $0.merge($1) { first, _ in first }
