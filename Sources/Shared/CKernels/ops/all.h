@@ -1,5 +1,7 @@
 // Every kernel body: those for each element type once for each, then the others.
 #include "vec/functions.h"
+#include "vec/activations.h"
+#include "philox.h"
 
 #include "ops/tile.h"
 #include "ops/tile_square.h"
@@ -23,3 +25,5 @@
 #undef T
 
 #include "ops/indices.h"
+#include "ops/rows.h"
+#include "ops/random.h"

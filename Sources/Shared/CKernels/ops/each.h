@@ -22,6 +22,13 @@
 #include "ops/matmul.h"
 #include "ops/quantise.h"
 #include "ops/quantise_rows.h"
+#include "ops/layer_norm.h"
+#include "ops/activations.h"
+#include "ops/combine.h"
+#include "ops/softmax.h"
+#include "ops/cross_entropy.h"
+#include "ops/dropout.h"
+#include "ops/reduce.h"
 #include "ops/sum.h"
 
 #undef JOIN_
