@@ -35,6 +35,7 @@ let package = Package(
     name: "fovea",
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
         .executable(name: "fovea-inference", targets: ["InferenceService"]),
@@ -87,6 +88,9 @@ let package = Package(
             name: "EchoServer",
             dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],
             path: "Tests/EchoServer", swiftSettings: strict),
+        .executableTarget(
+            name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
+            path: "Benchmarks/numerics/ours", swiftSettings: strict),
         tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),

@@ -5,7 +5,7 @@ enum OpTable {
     typealias Op = @Sendable (OpInputs) -> Tensor
 
     private static let areas = [
-        basics, norms, activations, rows, losses, reductions, images, sampling,
+        basics, norms, linears, activations, rows, losses, reductions, images, sampling,
     ]
 
     static let ops: [String: Op] = areas.reduce(into: [:]) {

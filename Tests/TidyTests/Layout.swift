@@ -27,6 +27,7 @@ enum Layout {
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
             "EndToEnd": ["Testing"],
+            "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
             "TrainerService": service.union(engine),

@@ -17,6 +17,18 @@
 /// Elements in a unit of the kernels that draw random numbers.
 #define CK_RANDOM_BLOCK 64
 
+/// How the elements of a product are multiplied (ops/tile.h); the order is that of tile_type.
+typedef enum ck_product { CK_PRODUCT_F32, CK_PRODUCT_BF16, CK_PRODUCT_I8 } ck_product;
+/// How a right-hand operand is kept (ops/weight.h).
+typedef enum ck_weight {
+    CK_WEIGHT_TILES,
+    CK_WEIGHT_F32,
+    CK_WEIGHT_BF16,
+    CK_WEIGHT_F16,
+    CK_WEIGHT_I8,
+    CK_WEIGHT_LUT4
+} ck_weight;
+
 /// What a kernel works on. The first lines of each body in `ops/` name the entries.
 typedef struct ck_args {
     void *pointers[CK_POINTERS];
@@ -47,7 +59,11 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/dropout.h */ EACH(dropout)                                                             \
     /* ops/reduce.h */ EACH(square_blocks) EACH(max_abs_blocks) EACH(row_means)                   \
     EACH(spread_rows)                                                                             \
-    /* ops/indices.h */ ONE(square_root)
+    /* ops/indices.h */ ONE(square_root)                                                          \
+    /* ops/pack.h */ EACH(pack_rows) EACH(pack_columns) EACH(weight_pack)                         \
+    /* ops/weight_pack.h */ ONE(weight_pack_i8) ONE(weight_pack_lut4) ONE(weight_unpack)          \
+    /* ops/quantise.h */ EACH(quantise_nf4) EACH(quantise_i8) EACH(quantise_i4)                   \
+    /* ops/matmul.h */ EACH(matmul)
 
 #define CK_ID_EACH(name) CK_##name##_f32, CK_##name##_bf16, CK_##name##_f16,
 #define CK_ID_ONE(name) CK_##name,

@@ -3,6 +3,15 @@
 #include "vec/activations.h"
 #include "philox.h"
 
+#include "ops/tile.h"
+#include "ops/tile_square.h"
+
+#include "ops/weight.h"
+#include "ops/weight_lut4.h"
+#include "ops/weight_pack.h"
+
+#include "ops/matmul_block.h"
+
 #define T f32
 #include "ops/each.h"
 #undef T

@@ -22,6 +22,12 @@
 #include "ops/cross_entropy.h"
 #include "ops/dropout.h"
 #include "ops/reduce.h"
+#include "ops/tile_pack.h"
+
+#include "ops/pack.h"
+
+#include "ops/matmul.h"
+#include "ops/quantise.h"
 #include "ops/sum.h"
 
 #undef JOIN_
