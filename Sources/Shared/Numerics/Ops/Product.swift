@@ -112,7 +112,8 @@ struct Product {
                     $0.x, slab, across: false, CK_PRODUCT_F32, blocksOf: kind)
             }
             launch(
-                out.rowRange(slab), kind, packedA, packedB, low: lowA.flatMap { a in
+                out.rowRange(slab), kind, packedA, packedB,
+                low: lowA.flatMap { a in
                     lowB.map { (a, $0) }
                 }, adding: adding)
         }

@@ -87,8 +87,10 @@ package struct FrozenWeight: Sendable {
         values.backend.enqueue(
             Launch(
                 Kernel(CK_weight_unpack),
-                [w.write, values.read, scales?.read, zeros?.read, table?.read,
-                 columnScales?.read],
+                [
+                    w.write, values.read, scales?.read, zeros?.read, table?.read,
+                    columnScales?.read,
+                ],
                 numbers: [Int(layout.rawValue), shape[0], shape[1], max(group, 1)],
                 units: shape[0].divided(by: rowsPerPanel),
                 grain: Launch.grain(elements: shape[1] * rowsPerPanel)))
@@ -135,8 +137,10 @@ extension FrozenWeight {
         backend.enqueue(
             Launch(
                 Kernel(CK_weight_pack_lut4),
-                [values.write, scales.write, zeros?.write, w.codes.read, w.scales.read,
-                 w.zeros?.read],
+                [
+                    values.write, scales.write, zeros?.write, w.codes.read, w.scales.read,
+                    w.zeros?.read,
+                ],
                 numbers: [w.shape[0], w.shape[1], w.group, w.block], units: panels,
                 grain: Launch.grain(elements: w.shape[1] * rowsPerPanel)))
         self.init(format, CK_WEIGHT_LUT4, values: values, shape: w.shape)
