@@ -14,6 +14,8 @@
 #define CK_SCALARS 6
 /// Columns in a unit of the kernels that reduce over rows.
 #define CK_COLUMNS 64
+/// Elements of a block of 8-bit optimiser state.
+#define CK_STATE_BLOCK 256
 
 /// What a kernel works on. The first lines of each body in `ops/` name the entries.
 typedef struct ck_args {
@@ -32,7 +34,10 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/elementwise.h */ EACH(fill) EACH(repeat) EACH(scale)                                \
     EACH(add) EACH(add_row) EACH(multiply) EACH(multiply_row)                                      \
     /* ops/sum.h */ EACH(sum_blocks) EACH(sum_rows)                                               \
-    /* ops/rms_norm.h */ EACH(rms_norm) EACH(rms_norm_dx) EACH(rms_norm_dw)
+    /* ops/rms_norm.h */ EACH(rms_norm) EACH(rms_norm_dx) EACH(rms_norm_dw)                       \
+    /* ops/norm.h */ EACH(sum_squares) /* ops/clip_factor.h */ ONE(clip_factor)                    \
+    /* ops/adamw.h */ EACH(adamw) EACH(adamw8)                                                    \
+    /* ops/sgd.h */ EACH(sgd)
 
 #define CK_ID_EACH(name) CK_##name##_f32, CK_##name##_bf16, CK_##name##_f16,
 #define CK_ID_ONE(name) CK_##name,

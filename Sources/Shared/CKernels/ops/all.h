@@ -11,4 +11,5 @@
 #include "ops/each.h"
 #undef T
 
+#include "ops/clip_factor.h"
 #include "ops/indices.h"

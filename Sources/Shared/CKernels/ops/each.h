@@ -12,9 +12,12 @@
 
 #include "ops/row.h"
 
+#include "ops/adamw.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
+#include "ops/norm.h"
 #include "ops/rms_norm.h"
+#include "ops/sgd.h"
 #include "ops/sum.h"
 
 #undef JOIN_
