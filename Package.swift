@@ -35,6 +35,7 @@ let package = Package(
     name: "fovea",
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
         .executable(name: "fovea-inference", targets: ["InferenceService"]),
@@ -72,6 +73,7 @@ let package = Package(
             ],
             linkerSettings: [.linkedLibrary("m")]),
         shared("Numerics", ["Base", "CKernels"]),
+        shared("TensorFiles", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
         service("TrainerService"),
@@ -87,8 +89,12 @@ let package = Package(
             name: "EchoServer",
             dependencies: ["Base", "Messages", "Operation", "RPC", "TestSupport"],
             path: "Tests/EchoServer", swiftSettings: strict),
+        .executableTarget(
+            name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
+            path: "Benchmarks/numerics/ours", swiftSettings: strict),
         tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
+        tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),
     ],

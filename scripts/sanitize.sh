@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs the Swift suites under ThreadSanitizer and AddressSanitizer, each with its own build folder.
+# With the latter C code is also checked for undefined behaviour; Swift checks its own.
 #
 #     scripts/sanitize.sh [thread|address]...     default: both
 #     FILTER=Framing scripts/sanitize.sh          only the suites that match
@@ -8,6 +9,7 @@ cd "$(dirname "$0")/.."
 
 export TSAN_OPTIONS="suppressions=$PWD/scripts/tsan-suppressions.txt halt_on_error=0 exitcode=66"
 export ASAN_OPTIONS="detect_leaks=1 exitcode=66"
+export UBSAN_OPTIONS="halt_on_error=1 print_stacktrace=1 exitcode=66"
 
 # Tidy only reads files. The linker's word on each symbol of the sanitizer helps nobody.
 suites() {
@@ -33,7 +35,7 @@ run() {
 for sanitizer in "$@"; do
     case $sanitizer in
         thread) run thread .build-tsan ;;
-        address) run address .build-asan ;;
+        address) run address .build-asan -Xcc -fsanitize=undefined ;;
         *) echo "sanitize: unknown sanitizer '$sanitizer'; use thread or address" >&2; exit 2 ;;
     esac
 done

@@ -2,13 +2,12 @@
 # Installs what building and testing need; fast and silent where all of it is present.
 #
 #     scripts/setup.sh            Debian packages and the Python test environment
-#     scripts/setup.sh bench      and the packages of the benchmarks
+#     scripts/setup.sh bench      and the packages of the benchmarks and their peers
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 swift_min="6.2"
 python_min="3.11"
-venv=.venv
 
 # Prints the package names in a list, without its comments.
 names() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$1"; }
@@ -53,10 +52,11 @@ PYTHON
     exit 1
 }
 
-# Makes .venv unless it works and was made from the same requirements.
+# Makes an environment unless it works and was made from the same requirements.
 install_python() {
+    local venv=$1 requirements=$2
     local stamp=$venv/requirements.txt
-    if cmp -s scripts/requirements.txt "$stamp" && "$venv/bin/python" -c '' 2>/dev/null; then
+    if cmp -s "$requirements" "$stamp" && "$venv/bin/python" -c '' 2>/dev/null; then
         return
     fi
     local python
@@ -65,8 +65,8 @@ install_python() {
     rm -rf "$venv"
     "$python" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-        --requirement scripts/requirements.txt
-    cp scripts/requirements.txt "$stamp"
+        --requirement "$requirements"
+    cp "$requirements" "$stamp"
 }
 
 check_swift
@@ -76,4 +76,8 @@ if command -v apt-get >/dev/null; then
 else
     echo "setup: not a Debian system; see scripts/packages-debian.txt for what to install" >&2
 fi
-install_python
+install_python .venv scripts/requirements.txt
+# A smoke run of the benchmarks does without the peers in Python.
+if [ "${1:-}" = bench ] && [ -z "${SMOKE:-}" ]; then
+    install_python .venv-bench scripts/requirements-bench.txt
+fi

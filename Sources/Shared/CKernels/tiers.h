@@ -12,7 +12,8 @@ typedef struct { uint16_t bits; } bf16;
 typedef struct { uint16_t bits; } f16;
 
 #define CK_ENTRY_EACH(name) \
-    [CK_##name##_f32] = name##_f32, [CK_##name##_bf16] = name##_bf16, [CK_##name##_f16] = name##_f16,
+    [CK_##name##_f32] = name##_f32, [CK_##name##_bf16] = name##_bf16, \
+    [CK_##name##_f16] = name##_f16,
 #define CK_ENTRY_ONE(name) [CK_##name] = name,
 #define CK_TABLE(tier_name) \
     {.name = tier_name, .functions = {CK_KERNELS(CK_ENTRY_EACH, CK_ENTRY_ONE)}}

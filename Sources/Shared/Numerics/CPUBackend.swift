@@ -41,9 +41,9 @@ package final class CPUBackend: Backend {
     ///   - tier: nil for the one that the environment names, else the best of this processor
     ///   - threads: how many work on one kernel; nil for `FOVEA_THREADS`, else the processor's
     package init(tier: Tier? = nil, threads: Int? = nil) throws(CPUBackendError) {
-        let tier = if let tier { tier } else { try CPUBackend.chosenTier() }
+        let choice = try CPUBackend.choice()
+        let (tier, threads) = (tier ?? choice.tier, threads ?? choice.threads)
         guard let table = ck_tier_table(tier.id) else { throw .tierUnavailable(tier.rawValue) }
-        let threads = if let threads { threads } else { try CPUBackend.chosenThreads() }
         guard let pool = ck_pool_create(Int32(clamping: threads)) else { throw .noThreads(threads) }
         self.tier = tier
         self.threads = threads
@@ -123,7 +123,7 @@ package final class CPUBackend: Backend {
 }
 
 /// Why a CPU backend cannot be had.
-package enum CPUBackendError: Failure {
+package enum CPUBackendError: Failure, Hashable {
     case tierUnknown(String)
     case tierUnavailable(String)
     case threadsInvalid(String)

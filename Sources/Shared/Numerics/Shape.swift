@@ -17,6 +17,7 @@ package struct Shape: Hashable, Sendable {
     /// How many rows of `width` there are.
     package var rows: Int { width == 0 ? extents.dropLast().reduce(1, *) : count / width }
 
+    /// The extent of an axis.
     package subscript(axis: Int) -> Int { extents[axis] }
 
     /// The same outer extents with another innermost one.

@@ -19,6 +19,7 @@ package struct Tensor: Sendable {
         self.node = node
     }
 
+    /// The device that the elements are on.
     package var backend: any Backend { buffer.backend }
     /// Bytes of all elements.
     package var byteCount: Int { shape.count * type.byteCount }

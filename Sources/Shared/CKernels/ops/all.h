@@ -1,5 +1,16 @@
 // Every kernel body: those for each element type once for each, then the others.
 #include "vec/functions.h"
+#include "vec/activations.h"
+#include "philox.h"
+
+#include "ops/tile.h"
+#include "ops/tile_square.h"
+
+#include "ops/weight.h"
+#include "ops/weight_lut4.h"
+#include "ops/weight_pack.h"
+
+#include "ops/matmul_block.h"
 
 #define T f32
 #include "ops/each.h"
@@ -13,3 +24,5 @@
 
 #include "ops/clip_factor.h"
 #include "ops/indices.h"
+#include "ops/rows.h"
+#include "ops/random.h"

@@ -12,13 +12,25 @@
 
 #include "ops/row.h"
 
-#include "ops/adamw.h"
 #include "ops/convert.h"
 #include "ops/elementwise.h"
-#include "ops/norm.h"
 #include "ops/rms_norm.h"
-#include "ops/sgd.h"
+#include "ops/tile_pack.h"
+
+#include "ops/pack.h"
+
+#include "ops/matmul.h"
+#include "ops/quantise.h"
+#include "ops/layer_norm.h"
+#include "ops/activations.h"
+#include "ops/combine.h"
+#include "ops/softmax.h"
+#include "ops/cross_entropy.h"
+#include "ops/dropout.h"
+#include "ops/reduce.h"
 #include "ops/sum.h"
+#include "ops/adamw.h"
+#include "ops/sgd.h"
 
 #undef JOIN_
 #undef JOIN

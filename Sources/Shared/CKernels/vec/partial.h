@@ -1,4 +1,4 @@
-// The last few lanes of a row, for tiers without masked loads: by way of a full vector on the stack.
+// The last few lanes of a row, for tiers without masked loads: by way of a vector on the stack.
 #define PARTIAL(T)                                                                               \
     static inline vec vec_load_some_##T(const T *p, int64_t count) {                             \
         T lanes[LANES] = {0};                                                                    \

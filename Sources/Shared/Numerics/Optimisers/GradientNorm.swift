@@ -4,7 +4,9 @@ internal import CKernels
 /// maximum. Computed on the device; nothing waits until it is read.
 package struct GradientNorm: Sendable {
     private let names: [String]
-    /// Norm, factor, and the sum of squares of each gradient.
+    /// The sum of squares of each gradient, `[count]`.
+    private let squares: Tensor
+    /// The norm, then the factor, `[2]`.
     private let results: Tensor
 
     /// - Parameters:
@@ -16,50 +18,32 @@ package struct GradientNorm: Sendable {
             preconditionFailure("gradient norm: no gradients")
         }
         names = gradients.names
-        results = .empty([2 + names.count], .float32, on: backend)
-        for (place, entry) in gradients.enumerated() {
-            entry.tensor.sumSquares(into: results.part(2 + place, count: 1))
-        }
+        squares = .concatenated(gradients.map { $0.tensor.sumOfSquares() })
+        results = .empty([2], .float32, on: backend)
         backend.enqueue(
             Launch(
-                Kernel(CK_clip_factor),
-                [results.part(0, count: 2).write, results.part(2, count: names.count).read],
-                numbers: [names.count], scalars: [scale, normMax ?? .infinity], units: 1, grain: 1))
+                Kernel(CK_clip_factor), [results.write, squares.read], numbers: [names.count],
+                scalars: [scale, normMax ?? .infinity], units: 1, grain: 1))
     }
 
     /// `scale · min(1, normMax / (norm + 1e-6))`, float32, `[]`: the factor for `update`.
-    package var factor: Tensor { results.part(1, count: 1).reshaped([]) }
+    package var factor: Tensor { results.rows(1..<2).reshaped([]) }
 
     /// Waits for the norm.
     /// - Returns: the norm after scaling and before clipping, and the gradients because of which
     ///   it is not finite: their sum of squares is no number or too large for float32
     package func read() -> (norm: Float, notFinite: [String]) {
-        let values = results.floats()
+        let values = Tensor.concatenated([results, squares]).floats()
         let notFinite = zip(names, values.dropFirst(2)).filter { !$0.1.isFinite }.map(\.0)
         return (values[0], notFinite)
     }
 }
 
 extension Tensor {
-    /// - Parameter sum: one float32
-    fileprivate func sumSquares(into sum: Tensor) {
-        let block = 4096
-        var (source, kernel) = (self, Kernel(CK_sum_squares_f32, for: type))
-        while true {
-            let blocks = max((source.shape.count + block - 1) / block, 1)
-            let target = blocks == 1 ? sum : .empty([blocks], .float32, on: backend)
-            backend.enqueue(
-                Launch(
-                    kernel, [target.write, source.read], numbers: [source.shape.count, block],
-                    units: blocks, grain: Launch.grain(elements: block)))
-            if blocks == 1 { return }
-            (source, kernel) = (target, Kernel(CK_sum_blocks_f32))
-        }
-    }
-
-    /// A run of elements of a tensor of one axis.
-    fileprivate func part(_ first: Int, count: Int) -> Tensor {
-        Tensor(
-            shape: [count], type: type, buffer: buffer, offset: offset + first * type.byteCount)
+    /// One float32, `[1]`.
+    fileprivate func sumOfSquares() -> Tensor {
+        var partial = detached().blocks(CK_square_blocks_f32)
+        while partial.shape.count > 1 { partial = partial.blocks(CK_sum_blocks_f32) }
+        return partial
     }
 }
