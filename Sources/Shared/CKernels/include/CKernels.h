@@ -14,6 +14,8 @@
 #define CK_SCALARS 6
 /// Columns in a unit of the kernels that reduce over rows.
 #define CK_COLUMNS 64
+/// Elements of a block of 8-bit optimiser state.
+#define CK_STATE_BLOCK 256
 /// Elements in a unit of the kernels that draw random numbers.
 #define CK_RANDOM_BLOCK 64
 
@@ -64,7 +66,10 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/dropout.h */ EACH(dropout)                                                             \
     /* ops/reduce.h */ EACH(square_blocks) EACH(max_abs_blocks) EACH(row_means)                   \
     EACH(spread_rows)                                                                             \
-    /* ops/indices.h */ ONE(square_root)
+    /* ops/indices.h */ ONE(square_root)                                                          \
+    /* ops/clip_factor.h */ ONE(clip_factor)                                                      \
+    /* ops/adamw.h */ EACH(adamw) EACH(adamw8)                                                    \
+    /* ops/sgd.h */ EACH(sgd)
 
 #define CK_ID_EACH(name) CK_##name##_f32, CK_##name##_bf16, CK_##name##_f16,
 #define CK_ID_ONE(name) CK_##name,

@@ -24,6 +24,7 @@
 #include "ops/each.h"
 #undef T
 
+#include "ops/clip_factor.h"
 #include "ops/indices.h"
 #include "ops/rows.h"
 #include "ops/random.h"

@@ -30,6 +30,8 @@
 #include "ops/dropout.h"
 #include "ops/reduce.h"
 #include "ops/sum.h"
+#include "ops/adamw.h"
+#include "ops/sgd.h"
 
 #undef JOIN_
 #undef JOIN

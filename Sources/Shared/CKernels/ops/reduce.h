@@ -1,7 +1,8 @@
 // Reductions besides sums, in an order that depends on the shape alone.
 //
-// square_blocks: sums of squares. pointers: sums [blocks] (float32), x; numbers: elements,
-//     elements a block. Units: blocks.
+// square_blocks: sums of squares, runs of 64 first, which keeps errors small where there are few
+//     lanes. pointers: sums [blocks] (float32), x; numbers: elements, elements a block.
+//     Units: blocks.
 // max_abs_blocks: largest sizes, NaN where there is one. Arguments as of square_blocks.
 // row_means: pointers: means [rows] (float32), x; numbers: width. Units: rows.
 // spread_rows: y[row, :] = values[row] factor. pointers: y, values [rows] (float32);
@@ -13,9 +14,13 @@ static void NAME(square_blocks)(const ck_args *a, int64_t begin, int64_t end) {
         const T *x = (const T *)a->pointers[1] + b * block;
         int64_t left = count - b * block < block ? count - b * block : block;
         vec sum = vec_set(0);
-        for (int64_t i = 0; i < left; i += LANES) {
-            vec value = NAME(load_at)(x, i, left - i);
-            sum = vec_fma(value, value, sum);
+        for (int64_t run = 0; run < left; run += 64) {
+            vec squares = vec_set(0);
+            for (int64_t i = run; i < left && i < run + 64; i += LANES) {
+                vec value = NAME(load_at)(x, i, left - i);
+                squares = vec_fma(value, value, squares);
+            }
+            sum = vec_add(sum, squares);
         }
         ((f32 *)a->pointers[0])[b] = vec_sum(sum);
     }
