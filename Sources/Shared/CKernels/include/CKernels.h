@@ -32,7 +32,8 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/elementwise.h */ EACH(fill) EACH(repeat) EACH(scale)                                \
     EACH(add) EACH(add_row) EACH(multiply) EACH(multiply_row)                                      \
     /* ops/sum.h */ EACH(sum_blocks) EACH(sum_rows)                                               \
-    /* ops/rms_norm.h */ EACH(rms_norm) EACH(rms_norm_dx) EACH(rms_norm_dw)
+    /* ops/rms_norm.h */ EACH(rms_norm) EACH(rms_norm_dx) EACH(rms_norm_dw)                           \
+    /* ops/rotary.h, ops/rotary_angles.h */ EACH(rotary) ONE(rotary_angles)
 
 #define CK_ID_EACH(name) CK_##name##_f32, CK_##name##_bf16, CK_##name##_f16,
 #define CK_ID_ONE(name) CK_##name,

@@ -1,6 +1,9 @@
 // Every kernel body: those for each element type once for each, then the others.
 #include "vec/functions.h"
 
+#include "ops/tile.h"
+#include "ops/tile_square.h"
+
 #define T f32
 #include "ops/each.h"
 #undef T
@@ -12,3 +15,4 @@
 #undef T
 
 #include "ops/indices.h"
+#include "ops/rotary_angles.h"

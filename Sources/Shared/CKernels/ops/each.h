@@ -15,7 +15,9 @@
 #include "ops/convert.h"
 #include "ops/elementwise.h"
 #include "ops/rms_norm.h"
+#include "ops/rotary.h"
 #include "ops/sum.h"
+#include "ops/tile_pack.h"
 
 #undef JOIN_
 #undef JOIN
