@@ -1,6 +1,16 @@
 import Numerics
 
 extension OpTable {
+    static let attention: [String: Op] = [
+        "attention": { inputs in
+            let segments = Segments(
+                queryLengths: inputs.attribute("queries"), keyLengths: inputs.attribute("keys"))
+            return inputs["q"].attention(
+                inputs["k"], inputs["v"], segments, causal: inputs.attribute("causal"),
+                scale: inputs.float("scale"))
+        }
+    ]
+
     static let rotary: [String: Op] = [
         "rotated": { inputs in
             let frequencies = OpTable.frequencies(inputs, width: inputs["x"].shape.width)

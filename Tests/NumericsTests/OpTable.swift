@@ -4,7 +4,7 @@ import Numerics
 enum OpTable {
     typealias Op = @Sendable (OpInputs) -> Tensor
 
-    static let ops: [String: Op] = [basics, norms, rotary].reduce(into: [:]) {
+    static let ops: [String: Op] = [basics, norms, rotary, attention].reduce(into: [:]) {
         $0.merge($1) { first, _ in first }
     }
 

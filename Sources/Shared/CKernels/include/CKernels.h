@@ -14,6 +14,16 @@
 #define CK_SCALARS 6
 /// Columns in a unit of the kernels that reduce over rows.
 #define CK_COLUMNS 64
+/// Keys and query rows that attention takes at once, and keys after which its softmax begins
+/// anew: keys count from a sequence's first, so that a row's result depends on nothing else.
+#define CK_ATTENTION_KEYS 128
+#define CK_ATTENTION_ROWS 64
+#define CK_ATTENTION_PART 1024
+/// Keys that its derivative holds packed while the queries pass by.
+#define CK_ATTENTION_HELD 512
+/// Numbers of an item of attention, and of a query whose parts are joined.
+#define CK_ATTENTION_ITEM 7
+#define CK_ATTENTION_JOIN 5
 
 /// What a kernel works on. The first lines of each body in `ops/` name the entries.
 typedef struct ck_args {
@@ -33,7 +43,9 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     EACH(add) EACH(add_row) EACH(multiply) EACH(multiply_row)                                      \
     /* ops/sum.h */ EACH(sum_blocks) EACH(sum_rows)                                               \
     /* ops/rms_norm.h */ EACH(rms_norm) EACH(rms_norm_dx) EACH(rms_norm_dw)                           \
-    /* ops/rotary.h, ops/rotary_angles.h */ EACH(rotary) ONE(rotary_angles)
+    /* ops/rotary.h, ops/rotary_angles.h */ EACH(rotary) ONE(rotary_angles)                                \
+    /* ops/attention.h */ EACH(attention) EACH(attention_join)                           \
+    /* ops/attention_gradient.h */ EACH(attention_gradient) EACH(attention_gradient_sum)
 
 #define CK_ID_EACH(name) CK_##name##_f32, CK_##name##_bf16, CK_##name##_f16,
 #define CK_ID_ONE(name) CK_##name,

@@ -4,6 +4,9 @@
 #include "ops/tile.h"
 #include "ops/tile_square.h"
 
+#include "ops/attention_weights.h"
+#include "ops/attention_slopes.h"
+
 #define T f32
 #include "ops/each.h"
 #undef T

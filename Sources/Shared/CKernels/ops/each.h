@@ -19,6 +19,9 @@
 #include "ops/sum.h"
 #include "ops/tile_pack.h"
 
+#include "ops/attention.h"
+#include "ops/attention_gradient.h"
+
 #undef JOIN_
 #undef JOIN
 #undef NAME
