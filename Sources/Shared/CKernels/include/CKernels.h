@@ -45,7 +45,8 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/rms_norm.h */ EACH(rms_norm) EACH(rms_norm_dx) EACH(rms_norm_dw)                           \
     /* ops/rotary.h, ops/rotary_angles.h */ EACH(rotary) ONE(rotary_angles)                                \
     /* ops/attention.h */ EACH(attention) EACH(attention_join)                           \
-    /* ops/attention_gradient.h */ EACH(attention_gradient) EACH(attention_gradient_sum)
+    /* ops/attention_gradient.h */ EACH(attention_gradient) EACH(attention_gradient_sum)      \
+    /* ops/attention_pages.h */ EACH(attention_pages)
 
 #define CK_ID_EACH(name) CK_##name##_f32, CK_##name##_bf16, CK_##name##_f16,
 #define CK_ID_ONE(name) CK_##name,

@@ -21,6 +21,7 @@
 
 #include "ops/attention.h"
 #include "ops/attention_gradient.h"
+#include "ops/attention_pages.h"
 
 #undef JOIN_
 #undef JOIN

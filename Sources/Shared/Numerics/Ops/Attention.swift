@@ -1,5 +1,3 @@
-internal import CKernels
-
 extension Tensor {
     /// Attention within each sequence of a ragged batch; memory grows with its length, not with the
     /// square of it.
@@ -19,20 +17,18 @@ extension Tensor {
     package func attention(
         _ k: Tensor, _ v: Tensor, _ segments: Segments, causal: Bool, scale: Float
     ) -> Tensor {
-        let shapes = attentionShapes(k, v, segments, causal: causal, scale: scale)
+        let shapes = attentionShapes(k, v, causal: causal)
+        precondition(
+            segments.queryRows == shape[0] && segments.keyRows == k.shape[0] && scale > 0,
+            "attention: \(segments.queryRows) and \(segments.keyRows) rows in segments, "
+                + "q \(shape), k \(k.shape), scale \(scale)")
+        precondition(
+            !causal || segments.hasKeysForQueries, "attention: causal with more queries than keys")
         let isTracked = isTracked || k.isTracked || v.isTracked
-        let y = Tensor.empty(shape, type, on: backend)
         let logs = isTracked ? Tensor.empty([shape[0], shape[1]], .float32, on: backend) : nil
         let items = AttentionItems(segments, shapes, keyPlaces: Array(segments.keys.dropLast()))
-        backend.enqueue(
-            Launch(
-                Kernel(CK_attention_f32, for: type),
-                [
-                    y.write, logs?.write, read, k.read, v.read, items.tensor(on: backend).read,
-                    nil, nil, nil, nil,
-                ],
-                numbers: [shape[1], k.shape[1], shape[2], causal ? 1 : 0, 1],
-                scalars: [scale * Tensor.log2e], units: items.units, grain: items.grain))
+        let y = items.attend(
+            self, AttentionItems.Keys(k: k.read, v: v.read), logs: logs, scale: scale)
         guard let logs else { return y }
         let slopes = AttentionGradient(
             q: detached(), k: k.detached(), v: v.detached(), y: y, logs: logs, segments: segments,
@@ -40,11 +36,8 @@ extension Tensor {
         return y.recorded("attention", inputs: [self, k, v]) { dy, _ in slopes(dy) }
     }
 
-    /// Weights are powers of 2 within.
-    static let log2e: Float = 1.442_695_04
-
     private func attentionShapes(
-        _ k: Tensor, _ v: Tensor, _ segments: Segments, causal: Bool, scale: Float
+        _ k: Tensor, _ v: Tensor, causal: Bool
     ) -> AttentionItems.Shapes {
         let isRagged = shape.rank == 3 && k.shape.rank == 3 && k.shape == v.shape
         precondition(
@@ -55,13 +48,7 @@ extension Tensor {
             "attention: \(heads) and \(keyHeads) heads of \(width)")
         precondition(
             k.type == type && v.type == type, "attention: q \(type), k \(k.type), v \(v.type)")
-        precondition(
-            segments.queryRows == shape[0] && segments.keyRows == k.shape[0] && scale > 0,
-            "attention: \(segments.queryRows) and \(segments.keyRows) rows in segments, "
-                + "q \(shape), k \(k.shape), scale \(scale)")
-        precondition(
-            !causal || segments.hasKeysForQueries, "attention: causal with more queries than keys")
         return AttentionItems.Shapes(
-            queryHeads: shape[1], keyHeads: k.shape[1], headWidth: shape[2], causal: causal)
+            queryHeads: heads, keyHeads: keyHeads, headWidth: width, causal: causal)
     }
 }

@@ -38,7 +38,7 @@ struct AttentionGradient: Sendable {
                 numbers: [
                     q.shape[1], k.shape[1], q.shape[2], shapes.causal ? 1 : 0, q.shape.count,
                 ],
-                scalars: [scale * Tensor.log2e, scale], units: units,
+                scalars: [scale * AttentionItems.log2e, scale], units: units,
                 grain: max(units * 200_000 / max(pairs, 1), 1)))
         return [sum(dq, parts), dk, dv]
     }
