@@ -6,6 +6,7 @@ enum OpTable {
 
     private static let areas = [
         basics, norms, linears, activations, rows, losses, reductions, images, sampling,
+        rotary, attention,
     ]
 
     static let ops: [String: Op] = areas.reduce(into: [:]) {

@@ -30,6 +30,15 @@ package struct Segments: Hashable, Sendable {
     /// Key rows of all sequences.
     package var keyRows: Int { keys[count] }
 
+    /// Query rows of one sequence.
+    package func queryRows(of index: Int) -> Range<Int> { queries[index]..<queries[index + 1] }
+    /// Key rows of one sequence.
+    package func keyRows(of index: Int) -> Range<Int> { keys[index]..<keys[index + 1] }
+    /// Whether each sequence has at least as many keys as queries.
+    package var hasKeysForQueries: Bool {
+        (0..<count).allSatisfy { queryRows(of: $0).count <= keyRows(of: $0).count }
+    }
+
     private static func offsets(_ lengths: [Int]) -> [Int] {
         var offsets = [0]
         offsets.reserveCapacity(lengths.count + 1)

@@ -31,6 +31,17 @@ typedef enum ck_weight {
     CK_WEIGHT_LUT4
 } ck_weight;
 
+/// Keys and query rows that attention takes at once, and keys after which its softmax begins
+/// anew: keys count from a sequence's first, so that a row's result depends on nothing else.
+#define CK_ATTENTION_KEYS 128
+#define CK_ATTENTION_ROWS 64
+#define CK_ATTENTION_PART 1024
+/// Keys that its derivative holds packed while the queries pass by.
+#define CK_ATTENTION_HELD 512
+/// Numbers of an item of attention, and of a query whose parts are joined.
+#define CK_ATTENTION_ITEM 7
+#define CK_ATTENTION_JOIN 5
+
 /// What a kernel works on. The first lines of each body in `ops/` name the entries.
 typedef struct ck_args {
     void *pointers[CK_POINTERS];
@@ -53,7 +64,7 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/weight_pack.h */ ONE(weight_pack_i8) ONE(weight_pack_lut4) ONE(weight_unpack)          \
     /* ops/quantise.h */ EACH(quantise_nf4) EACH(quantise_i8) EACH(quantise_i4)                   \
     /* ops/quantise_rows.h */ EACH(quantise_rows)                                                 \
-    /* ops/matmul.h */ EACH(matmul)                                                              \
+    /* ops/matmul.h */ EACH(matmul)                                                               \
     /* ops/layer_norm.h */ EACH(layer_norm) EACH(layer_norm_dx) EACH(layer_norm_dw)               \
     /* ops/activations.h */ EACH(silu) EACH(silu_dx) EACH(gelu) EACH(gelu_dx)                     \
     EACH(gelu_tanh) EACH(gelu_tanh_dx) EACH(swiglu) EACH(swiglu_d)                                \
@@ -69,7 +80,11 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/indices.h */ ONE(square_root)                                                          \
     /* ops/clip_factor.h */ ONE(clip_factor)                                                      \
     /* ops/adamw.h */ EACH(adamw) EACH(adamw8)                                                    \
-    /* ops/sgd.h */ EACH(sgd)
+    /* ops/sgd.h */ EACH(sgd)                                                                     \
+    /* ops/rotary.h, ops/rotary_angles.h */ EACH(rotary) ONE(rotary_angles)                       \
+    /* ops/attention.h */ EACH(attention) EACH(attention_join)                                    \
+    /* ops/attention_gradient.h */ EACH(attention_gradient) EACH(attention_gradient_sum)          \
+    /* ops/attention_pages.h */ EACH(attention_pages)
 
 #define CK_ID_EACH(name) CK_##name##_f32, CK_##name##_bf16, CK_##name##_f16,
 #define CK_ID_ONE(name) CK_##name,

@@ -14,6 +14,9 @@
 
 #include "ops/matmul_block.h"
 
+#include "ops/attention_weights.h"
+#include "ops/attention_slopes.h"
+
 #define T f32
 #include "ops/each.h"
 #undef T
@@ -28,3 +31,4 @@
 #include "ops/indices.h"
 #include "ops/rows.h"
 #include "ops/random.h"
+#include "ops/rotary_angles.h"

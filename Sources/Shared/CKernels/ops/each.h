@@ -32,6 +32,10 @@
 #include "ops/sum.h"
 #include "ops/adamw.h"
 #include "ops/sgd.h"
+#include "ops/rotary.h"
+#include "ops/attention.h"
+#include "ops/attention_gradient.h"
+#include "ops/attention_pages.h"
 
 #undef JOIN_
 #undef JOIN

@@ -98,6 +98,9 @@ typedef struct tile {
     int64_t rows, columns, units;
     int64_t strip_rows;
     const f32 *a;
+    // From unit to unit of A where its rows lie one after another, unpacked, in one block of depth;
+    // 0 where A is packed.
+    int64_t a_step;
     const f32 *b;
     int64_t b_stride;
     f32 *c;
@@ -140,7 +143,7 @@ TILE_INLINE void tile_block(tile_type type, tile_way way, int rows, const tile *
                 sum[row][v] = tile_step(type, element, column[v], sum[row][v]);
             }
         }
-        a += rows;
+        a += t->a_step;
         b += TILE_COLUMNS;
         next += t->next_step;
     }
@@ -262,7 +265,8 @@ static inline void tile_multiply_group(const tile *t, tile_way way, int64_t grou
     part.add = t->add || unit > 0;
     for (int64_t row = 0; row < t->rows; row += t->strip_rows) {
         part.rows = t->rows - row < t->strip_rows ? t->rows - row : t->strip_rows;
-        part.a = t->a + unit * t->rows + row * part.units;
+        part.a = t->a + (t->a_step ? row : unit * t->rows + row * part.units);
+        part.a_step = t->a_step ? t->a_step : part.rows;
         part.c = t->c + row * t->c_stride;
         if (t->columns >= group) function(&part);
         else tile_strip_narrow(function, &part);

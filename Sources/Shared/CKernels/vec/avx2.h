@@ -48,6 +48,9 @@ static inline vec vec_power_of_two(vec n) {
     __m256i exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
     return _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23));
 }
+static inline vec vec_times_power_of_two(vec a, vec n) {
+    return vec_mul(a, vec_power_of_two(vec_max(n, vec_set(-127))));
+}
 static inline float vec_sum(vec a) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));

@@ -72,5 +72,19 @@ static inline vec vec_power_of_two(vec n) {
     __m512i exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
     return _mm512_castsi512_ps(_mm512_slli_epi32(exponent, 23));
 }
+static inline vec vec_times_power_of_two(vec a, vec n) { return _mm512_scalef_ps(a, n); }
 static inline float vec_sum(vec a) { return _mm512_reduce_add_ps(a); }
 static inline float vec_largest(vec a) { return _mm512_reduce_max_ps(a); }
+
+#if defined(HAS_BF16_DOT)
+// Pairs of bfloat16, the first of each in the low half. Here denormals become zero, as they do in
+// the dot products.
+static inline vec vec_bf16_pairs(vec first, vec second) {
+    __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(first));
+    __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(second));
+    return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+static inline void vec_store_bf16_normal(bf16 *p, vec a) {
+    _mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(a));
+}
+#endif

@@ -20,6 +20,20 @@ static inline vec vec_exp(vec x) {
     return vec_where_greater(x, vec_set(88.72283f), vec_set(INFINITY), y);
 }
 
+// 2^x for x <= 0 (up to 127) within 2 units in the last place: x = n + r, |r| <= 1/2, 2^r by its
+// minimax polynomial. 2^0 is 1 exactly; from -127 down and for -infinity the result is 0 or less
+// than the smallest normal number. A NaN stays one, by the order of the arguments of vec_max.
+static inline vec vec_exp2(vec x) {
+    x = vec_max(vec_set(-200), x);
+    vec n = vec_round(x), r = vec_sub(x, n);
+    vec p = vec_set(1.3264727e-3f);
+    p = vec_fma(p, r, vec_set(9.6715130e-3f));
+    p = vec_fma(p, r, vec_set(5.5507336e-2f));
+    p = vec_fma(p, r, vec_set(2.4022242e-1f));
+    p = vec_fma(p, r, vec_set(6.9314700e-1f));
+    return vec_times_power_of_two(vec_fma(p, r, vec_set(1)), n);
+}
+
 // 1 / (1 + e^-x)
 static inline vec vec_sigmoid(vec x) {
     vec e = vec_exp(vec_sub(vec_set(0), x));

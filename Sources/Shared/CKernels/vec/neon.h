@@ -41,5 +41,8 @@ static inline vec vec_power_of_two(vec n) {
     int32x4_t exponent = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
     return vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23));
 }
+static inline vec vec_times_power_of_two(vec a, vec n) {
+    return vec_mul(a, vec_power_of_two(vec_max(n, vec_set(-127))));
+}
 static inline float vec_sum(vec a) { return vaddvq_f32(a); }
 static inline float vec_largest(vec a) { return vmaxvq_f32(a); }

@@ -31,3 +31,8 @@ static inline vec vec_power_of_two(vec n) {
     memcpy(&x, &bits, sizeof x);
     return x;
 }
+
+// a 2^n for whole n below 128; 0 where 2^n would be denormal.
+static inline vec vec_times_power_of_two(vec a, vec n) {
+    return vec_mul(a, vec_power_of_two(vec_max(n, vec_set(-127))));
+}

@@ -1,0 +1,64 @@
+import Numerics
+
+/// Times attention over one sequence.
+struct AttentionBench {
+    let tokens: Int
+    let heads: Int
+    /// Heads of keys and values; as many as query heads unless they are shared.
+    var keyHeads: Int?
+    let width: Int
+    let type: DType
+    let causal: Bool
+    let backend: any Backend
+
+    /// Seconds of a call: the median of as many as fit into the budget, at least three.
+    func forward(budgetSeconds: Double) -> Double {
+        let (q, k, v) = (random(heads), random(keyHeads ?? heads), random(keyHeads ?? heads))
+        return median(budgetSeconds) {
+            finish(q.attention(k, v, segments, causal: causal, scale: scale))
+        }
+    }
+
+    /// The same with the gradients of q, k and v.
+    func forwardAndBackward(budgetSeconds: Double) -> Double {
+        let (q, k, v) = (random(heads), random(keyHeads ?? heads), random(keyHeads ?? heads))
+        let dy = random(heads)
+        return median(budgetSeconds) {
+            let inputs = [q, k, v].map { $0.tracked() }
+            let y = inputs[0].attention(
+                inputs[1], inputs[2], segments, causal: causal, scale: scale)
+            let gradients = y.gradients(seed: dy)
+            inputs.forEach { gradients[$0].map(finish) }
+        }
+    }
+
+    /// Multiplications and additions of the forward, counted as the peers do.
+    var operations: Double {
+        4 * Double(tokens * tokens * heads * width) * (causal ? 0.5 : 1)
+    }
+
+    private var segments: Segments { Segments(lengths: [tokens]) }
+    private var scale: Float { 1 / Float(width).squareRoot() }
+
+    private func random(_ heads: Int) -> Tensor {
+        var generator = SystemRandomNumberGenerator()
+        let values = (0..<tokens * heads * width).map { _ in
+            Float.random(in: -1...1, using: &generator)
+        }
+        return Tensor(values, [tokens, heads, width], on: backend).converted(to: type)
+    }
+
+    /// Waits for the device by taking one row to the host.
+    private func finish(_ tensor: Tensor) {
+        _ = tensor.reshaped([tokens * heads, width])
+    }
+
+    private func median(_ budgetSeconds: Double, _ call: () -> Void) -> Double {
+        let clock = ContinuousClock()
+        call()
+        var times: [Duration] = []
+        let end = clock.now + .seconds(budgetSeconds)
+        while times.count < 3 || clock.now < end { times.append(clock.measure(call)) }
+        return times.sorted()[times.count / 2] / .seconds(1)
+    }
+}
