@@ -15,6 +15,7 @@ struct Bench {
         case "launch": launch(watch)
         case "op": op(watch)
         case "linear": try linear(task, watch)
+        case "attention": watch.median([try AttentionBench(task).call(on: backend)])
         default: nil
         }
     }
@@ -43,8 +44,8 @@ struct Bench {
 
     private func linear(_ task: Task, _ watch: Stopwatch) throws -> Double? {
         let (m, n, k) = (try task.value(\.m), try task.value(\.n), try task.value(\.k))
-        let x = random([m, k], try task.elementType())
-        let w = random([n, k], .float32)
+        let x = Tensor.random([m, k], try task.elementType(), seed: 1, on: backend)
+        let w = Tensor.random([n, k], .float32, seed: 2, on: backend)
         guard let frozen = frozen(w, try task.value(\.format)) else { return nil }
         let copies = m <= 16 ? max(Bench.coldBytes / frozen.byteCount, 1) : 1
         let weights = (0..<copies).map { _ in
@@ -64,15 +65,5 @@ struct Bench {
         case "nf4": FrozenWeight(w, as: .nf4)
         default: DType(rawValue: format).map { FrozenWeight(w.converted(to: $0)) }
         }
-    }
-
-    /// Numbers between -1 and 1 that differ enough for no kernel to be lucky.
-    private func random(_ shape: Shape, _ type: DType) -> Tensor {
-        var state: UInt32 = 1
-        let values = (0..<shape.count).map { _ -> Float in
-            state = state &* 1_664_525 &+ 1_013_904_223
-            return Float(Int32(bitPattern: state)) / Float(Int32.max)
-        }
-        return Tensor(values, shape, on: backend).converted(to: type)
     }
 }
