@@ -4,7 +4,8 @@
 //     numbers: count, elements of a block (even). As bitsandbytes: the code is the number of
 //     midpoints of the table below w / absmax; a last half byte is filled up with the code of 0.
 //     pointers: codes, absmax, W, midpoints [15]. Units: blocks.
-// quantise_i8: pointers: values, scales [rows], W; numbers: depth. w = value absmax / 127. Units: rows.
+// quantise_i8: pointers: values, scales [rows], W; numbers: depth. w = value absmax / 127.
+//     Units: rows.
 // quantise_i4: pointers: codes, scales, zeros or NULL, W; numbers: rows, depth, group. Without
 //     zeros w = (code - 8) absmax / 7, else w = (code - zero) (max - min) / 15, where 0 is between
 //     min and max. Units: pairs of rows, so that no two share a byte.

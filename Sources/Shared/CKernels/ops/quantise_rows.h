@@ -2,8 +2,8 @@
 //
 //     x = (u - 128) scale,  scale = max |x| / 127 of the row,  u in 1...255
 //
-// pointers: packed, scales [rows] (float32), x [rows][depth]; numbers: rows, depth, rows of a block.
-// Units: rows.
+// pointers: packed, scales [rows] (float32), x [rows][depth];
+// numbers: rows, depth, rows of a block. Units: rows.
 
 // A row's u, and zeros up to whole units.
 static float NAME(quantise_row)(const T *x, int64_t depth, uint8_t *bytes) {

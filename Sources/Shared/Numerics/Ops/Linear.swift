@@ -5,6 +5,7 @@ package enum LinearWeight: Sendable {
     /// Packed once, in any format. It has no gradient.
     case frozen(FrozenWeight)
 
+    /// `[out, in]`
     package var shape: Shape {
         switch self {
         case .plain(let w): w.shape

@@ -121,7 +121,8 @@ struct Product {
 
     private func packedLeft(_ rows: Range<Int>, _ kind: ck_product) -> PackedRows {
         guard quantisesRows else {
-            return PackedRows(elements: x.backend.packedRows(x, rows, across: across, kind, blocksOf: kind))
+            return PackedRows(
+                elements: x.backend.packedRows(x, rows, across: across, kind, blocksOf: kind))
         }
         return x.backend.quantisedRows(x.rowRange(rows))
     }

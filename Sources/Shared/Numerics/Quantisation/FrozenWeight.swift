@@ -33,7 +33,8 @@ package struct FrozenWeight: Sendable {
     var isPrecise: Bool { layout == CK_WEIGHT_F32 || layout == CK_WEIGHT_F16 }
     /// Bytes it takes on its device.
     package var byteCount: Int {
-        [values, scales, zeros, table, columnScales, columnSums].reduce(0) { $0 + ($1?.byteCount ?? 0) }
+        [values, scales, zeros, table, columnScales, columnSums]
+            .reduce(0) { $0 + ($1?.byteCount ?? 0) }
     }
 
     init(tiles: Tensor, shape: Shape) {

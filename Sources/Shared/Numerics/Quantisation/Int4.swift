@@ -46,6 +46,7 @@ package struct Int4Weight: Sendable {
 }
 
 extension FrozenWeight {
+    /// Packs a weight of four-bit whole numbers.
     package init(_ w: Int4Weight) {
         let middle: Float = w.zeros == nil ? 8 : 0
         self.init(

@@ -2,6 +2,7 @@ package import Base
 
 /// Four-bit tensors as GPTQ and AWQ write them for one linear layer, on the host.
 package struct Int4Layout: Sendable {
+    /// Who wrote the tensors.
     package enum Kind: Hashable, Sendable {
         /// `qweight` `[in / 8, out]`, eight codes of one output in a word, lowest bits first.
         /// Version 1 stores zero points less one; version 2 stores them as they are.

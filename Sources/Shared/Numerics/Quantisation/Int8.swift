@@ -30,6 +30,7 @@ package struct Int8Weight: Sendable {
 }
 
 extension FrozenWeight {
+    /// Packs a weight of bytes.
     package init(_ w: Int8Weight) {
         let shape = w.values.shape
         let bytesPerRow = shape[1].divided(by: 4) * 4

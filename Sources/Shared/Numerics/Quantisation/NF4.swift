@@ -57,6 +57,7 @@ package struct NF4Weight: Sendable {
 }
 
 extension FrozenWeight {
+    /// Packs a weight of normal floats.
     package init(_ w: NF4Weight) {
         // Blocks cross the ends of rows; a divisor of both lengths makes groups that do not.
         let group = NF4Weight.commonDivisor(w.shape[1], NF4Weight.block)
@@ -110,6 +111,7 @@ package struct NF4Absmax: Sendable, Equatable {
         (self.nested, self.codes) = (nested, codes)
     }
 
+    /// The absmax that the codes stand for.
     package func expanded() -> [Float] {
         codes.enumerated().map { index, code in
             map[Int(code)] * nested[index / NF4Absmax.block] + offset

@@ -31,6 +31,7 @@ package struct NF4Layout: Sendable {
     private let codes: [UInt8]
     private let absmax: [Float]
 
+    /// Checks the parts against each other.
     package init(_ parts: Parts) throws(NF4LayoutError) {
         guard let state = try? JSONDecoder().decode(State.self, from: Data(parts.state)) else {
             throw .state
