@@ -51,6 +51,34 @@ import Testing
         #expect(losses[0] == 0)
         #expect(abs(losses[1] - 1.3132617) < 1e-5)
     }
+
+    @Test func aProjectionToALargeVocabularyHoldsOneBlockOfLogits() throws {
+        let quiet = try CPUBackend(threads: 1)
+        let (rows, width, vocabulary) = (2048, 16, 2000)
+        let key = RandomKey(seed: 3)
+        let weight = FrozenWeight(Tensor.normal([vocabulary, width], key, on: quiet))
+        let ids = (0..<rows).map { $0 % 4 == 0 ? Labels.ignored : Int32($0 % vocabulary) }
+        let labels = Labels(ids, vocabulary: vocabulary, on: quiet)
+        let x = Tensor.normal([rows, width], key.child(1), on: quiet)
+        func gradient(_ loss: (Tensor) -> Tensor) -> (floats: [Float], bytes: Int) {
+            let leaf = x.tracked()
+            quiet.resetMemoryMax()
+            let found = loss(leaf).gradients()[leaf]
+            return (found?.floats() ?? [], quiet.memoryUse.liveMax)
+        }
+        let whole = gradient { $0.linear(.frozen(weight)).crossEntropy(labels) }
+        let blocks = gradient { $0.projectedCrossEntropy(.frozen(weight), labels: labels) }
+        #expect(whole.bytes > 2 * rows * vocabulary * 4)
+        #expect(blocks.bytes < rows * vocabulary * 4 / 2)
+        let worst = zip(whole.floats, blocks.floats).map { abs($0 - $1) }.max() ?? .infinity
+        #expect(worst < 1e-6)
+    }
+
+    @Test func rowsWithoutAnyLabelHaveNoLoss() throws {
+        let none = Labels([Int32](repeating: Labels.ignored, count: 7), vocabulary: 41, on: backend)
+        let weight = LinearWeight.plain(.filled(1, [41, 41], on: backend))
+        #expect(logits.projectedCrossEntropy(weight, labels: none).floats() == [0])
+    }
 }
 
 @Suite struct NormTests {

@@ -4,6 +4,12 @@ extension OpTable {
     static let losses: [String: Op] = [
         "crossEntropy": { $0["logits"].crossEntropy($0.labels) },
         "crossEntropies": { $0["logits"].crossEntropies($0.labels) },
+        "projectedCrossEntropy": {
+            let weight = $0["weight"]
+            let labels = Labels(
+                $0.integers("labels"), vocabulary: weight.shape[0], on: weight.backend)
+            return $0["x"].projectedCrossEntropy(.plain(weight), labels: labels)
+        },
         "logProbabilities": { $0["logits"].logProbabilities(of: $0.labels) },
     ]
 

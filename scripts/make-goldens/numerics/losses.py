@@ -22,4 +22,13 @@ for rows, width in [(1, 1), (5, 64), (4, 1037)]:
     cases.add(
         "logProbabilities", dict(logits=logits),
         lambda logits: -cross_entropy(logits, labels, reduction="none"), attributes)
+for rows, width, vocabulary in [(1, 3, 1), (300, 17, 65)]:
+    labels = torch.arange(rows) * 5 % vocabulary
+    if rows > 1:
+        labels[::7] = -100
+    cases.add(
+        "projectedCrossEntropy",
+        dict(x=random(rows, width), weight=random(vocabulary, width, seed=2)),
+        lambda x, weight: cross_entropy(x @ weight.T, labels, reduction="sum"),
+        dict(labels=labels.tolist()))
 cases.write()

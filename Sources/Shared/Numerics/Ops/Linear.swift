@@ -68,9 +68,11 @@ extension Tensor {
     /// - Parameters:
     ///   - weight: `[out, in]`, where self is `[..., in]`
     ///   - bias: `[out]`
-    /// - Returns: `[..., out]`, of self's type
+    ///   - result: the type of the result; nil for self's
+    /// - Returns: `[..., out]`
     package func linear(
-        _ weight: LinearWeight, bias: Tensor? = nil, lowRank: LowRank? = nil
+        _ weight: LinearWeight, bias: Tensor? = nil, lowRank: LowRank? = nil,
+        as result: DType? = nil
     ) -> Tensor {
         checkLinear(weight, bias, lowRank)
         let x = detached()
@@ -81,9 +83,13 @@ extension Tensor {
         if let middle, let lowRank {
             product.low = (middle, lowRank.up.detached(), false)
         }
-        let y = product(type).reshaped(shape.withWidth(weight.shape[0]))
+        let y = product(result ?? type).reshaped(shape.withWidth(weight.shape[0]))
+        let keepsInput =
+            weight.tensor?.isTracked == true
+            || (lowRank?.down.isTracked == true && lowRank?.input == nil)
         let step = LinearStep(
-            x: x, weight: weight, bias: bias?.detached(), lowRank: lowRank, middle: middle)
+            shape: shape, type: type, x: keepsInput ? x : nil, weight: weight,
+            bias: bias?.detached(), lowRank: lowRank, middle: middle)
         return y.recorded(
             "linear",
             inputs: [self, weight.tensor, bias, lowRank?.down, lowRank?.up, lowRank?.input]
@@ -148,7 +154,10 @@ extension Tensor {
 
 /// What the derivative of a linear layer needs of its forward run.
 private struct LinearStep: Sendable {
-    let x: Tensor
+    /// Of the input.
+    let shape: Shape, type: DType
+    /// The input, where a parameter's gradient needs it.
+    let x: Tensor?
     let weight: LinearWeight
     let bias: Tensor?
     let lowRank: LowRank?
@@ -161,6 +170,7 @@ private struct LinearStep: Sendable {
     ///
     /// - Returns: of x, weight, bias, down, up, input
     func gradients(_ dy: Tensor, _ needed: [Bool]) -> [Tensor?] {
+        let dy = dy.converted(to: type)
         let g = lowRank.map { low in
             Product(x: dy, b: .plain(low.up.detached(), across: true))(.float32) * low.scale
         }
@@ -171,7 +181,7 @@ private struct LinearStep: Sendable {
             if let g, let lowRank, ownInput == nil {
                 product.low = (g, lowRank.down.detached(), true)
             }
-            dx = product(x.type).reshaped(x.shape)
+            dx = product(type).reshaped(shape)
         }
         return [
             dx,
