@@ -5,7 +5,7 @@ import Testing
 @Suite struct LinearTests {
     static let formats: [WeightFormat] = [
         .float32, .bfloat16, .float16, .int8, .int4(group: 32, asymmetric: false),
-        .int4(group: 128, asymmetric: true), .int4(group: 24, asymmetric: true), .nf4,
+        .int4(group: 16, asymmetric: true), .int4(group: 24, asymmetric: true), .nf4,
     ]
     static let shapes = [(1, 1), (17, 33), (33, 129), (64, 96), (40, 600)]
 
@@ -43,16 +43,19 @@ import Testing
             try CPUBackend(tier: tier, threads: 1), try CPUBackend(tier: tier, threads: 2)
         )
         for type in [DType.float32, .bfloat16] {
-            func rows(_ backend: CPUBackend, _ range: Range<Int>) -> [UInt8] {
-                let w = FrozenWeight(LinearTests.random([70, 600], 1, on: backend), as: format)
-                let x = LinearTests.random([64, 600], 2, on: backend).converted(to: type)
-                return x.rowRange(range).linear(.frozen(w)).bytes()
-            }
-            let all = rows(two, 0..<64)
-            let rowBytes = all.count / 64
-            for range in [0..<1, 63..<64, 5..<12, 20..<37] {
-                let part = all[range.lowerBound * rowBytes..<range.upperBound * rowBytes]
-                #expect(rows(one, range) == Array(part), "\(type), rows \(range)")
+            for (out, width) in [(70, 600), (130, 1040)] {
+                func rows(_ backend: CPUBackend, _ range: Range<Int>) -> [UInt8] {
+                    let w = LinearTests.random([out, width], 1, on: backend)
+                    let x = LinearTests.random([64, width], 2, on: backend).converted(to: type)
+                    let frozen = FrozenWeight(w, as: format)
+                    return x.rowRange(range).linear(.frozen(frozen)).bytes()
+                }
+                let all = rows(two, 0..<64)
+                let rowBytes = all.count / 64
+                for range in [0..<1, 63..<64, 9..<12, 5..<12, 20..<37] {
+                    let part = all[range.lowerBound * rowBytes..<range.upperBound * rowBytes]
+                    #expect(rows(one, range) == Array(part), "\(type), \(width), rows \(range)")
+                }
             }
         }
     }
@@ -76,6 +79,35 @@ import Testing
                 #expect(all.rowRange(part.rows).bytes() == alone.bytes(), "\(type), \(part.rows)")
             }
             #expect(all.rowRange(4..<9).bytes() == x.rowRange(4..<9).linear(weight).bytes())
+        }
+    }
+
+    @Test(arguments: CPUBackend.Tier.available)
+    func aLinearLayerOfBytesIsExactInItsWholeNumbers(tier: CPUBackend.Tier) throws {
+        let backend = try CPUBackend(tier: tier, threads: 2)
+        for (rows, out, width) in [(1, 1, 1), (19, 33, 129), (64, 70, 1100), (3, 96, 64)] {
+            let x = LinearTests.random([rows, width], 1, on: backend)
+            let w = Int8Weight(
+                quantising: LinearTests.random([out, width], 2, on: backend))
+            let bias = LinearTests.random([out], 3, on: backend)
+            let y = x.linearOfBytes(FrozenWeight(w), bias: bias)
+            let (xs, scales, offsets) = (x.floats(), w.scales.floats(), bias.floats())
+            let bytes = w.values.bytes().map { Float(Int8(bitPattern: $0)) }
+            var expected: [Float] = []
+            for row in 0..<rows {
+                let values = xs[row * width..<(row + 1) * width]
+                let absmax = values.reduce(0) { max($0, abs($1)) }
+                let whole = values.map { ($0 * (127 / absmax)).rounded(.toNearestOrEven) }
+                for column in 0..<out {
+                    let sum = zip(whole, bytes[column * width..<(column + 1) * width])
+                        .reduce(Int32(0)) { $0 + Int32($1.0) * Int32($1.1) }
+                    expected.append(
+                        Float(sum) * (absmax / 127) * scales[column] + offsets[column])
+                }
+            }
+            expectNear(y, Tensor(expected, [rows, out], on: backend), 1e-6)
+            let alone = x.rowRange(rows - 1..<rows).linearOfBytes(FrozenWeight(w), bias: bias)
+            #expect(alone.bytes() == y.rowRange(rows - 1..<rows).bytes())
         }
     }
 

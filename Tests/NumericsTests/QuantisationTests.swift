@@ -78,7 +78,9 @@ import Testing
     func ourDoubleQuantisationIsAtLeastAsNear(golden: Case) throws {
         let n = golden.name
         let absmax: [Float] = try values("\(n)/absmax")
-        let (ours, codes) = (NF4Absmax(quantising: absmax), try values("\(n)/nested_codes", UInt8.self))
+        let (ours, codes) = (
+            NF4Absmax(quantising: absmax), try values("\(n)/nested_codes", UInt8.self)
+        )
         let (offset, nested): ([Float], [Float]) = (
             try values("\(n)/offset"), try values("\(n)/nested_absmax")
         )
@@ -87,8 +89,8 @@ import Testing
             #expect(abs(found - golden) <= 2e-6 * max(abs(golden), abs(offset[0])))
         }
         let map = NF4Absmax.signedMap
-        for (index, (found, golden)) in zip(ours.codes, codes).enumerated() {
-            guard nested[index / 256] > 0 else { continue }
+        for (index, (found, golden)) in zip(ours.codes, codes).enumerated()
+        where nested[index / 256] > 0 {
             let value = (absmax[index] - offset[0]) / nested[index / 256]
             let slack = abs(map[Int(found)] - value) - abs(map[Int(golden)] - value)
             #expect(slack <= 1e-5)

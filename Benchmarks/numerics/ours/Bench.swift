@@ -50,13 +50,16 @@ struct Bench {
         let weights = (0..<copies).map { _ in
             self.frozen(w, task.format ?? "") ?? frozen
         }
+        let ofBytes = task.format == "int8-dynamic"
         return watch.median(
-            weights.map { weight in { _ = x.linear(.frozen(weight)) } })
+            weights.map { weight in
+                { _ = ofBytes ? x.linearOfBytes(weight) : x.linear(.frozen(weight)) }
+            })
     }
 
     private func frozen(_ w: Tensor, _ format: String) -> FrozenWeight? {
         switch format {
-        case "int8": FrozenWeight(w, as: .int8)
+        case "int8", "int8-dynamic": FrozenWeight(w, as: .int8)
         case "int4": FrozenWeight(w, as: .int4(group: 128, asymmetric: false))
         case "nf4": FrozenWeight(w, as: .nf4)
         default: DType(rawValue: format).map { FrozenWeight(w.converted(to: $0)) }

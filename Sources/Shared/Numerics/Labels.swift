@@ -10,6 +10,7 @@ package struct Labels: Sendable {
     /// The ids on the device.
     let tensor: Tensor
 
+    /// Traps on an id that is neither: labels are made by our own code.
     package init(_ ids: [Int32], vocabulary: Int, on backend: any Backend) {
         for id in ids {
             precondition(

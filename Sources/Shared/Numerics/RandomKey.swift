@@ -12,6 +12,7 @@ package struct RandomKey: Hashable, Sendable {
     let key: UInt64
     let stream: UInt64
 
+    /// The key that a run's other keys derive from.
     package init(seed: UInt64) { self.init(key: seed, stream: 0) }
 
     private init(key: UInt64, stream: UInt64) {

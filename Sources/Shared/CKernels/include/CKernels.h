@@ -55,6 +55,7 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/pack.h */ EACH(pack_rows) EACH(pack_columns) EACH(weight_pack)                         \
     /* ops/weight_pack.h */ ONE(weight_pack_i8) ONE(weight_pack_lut4) ONE(weight_unpack)          \
     /* ops/quantise.h */ EACH(quantise_nf4) EACH(quantise_i8) EACH(quantise_i4)                   \
+    /* ops/quantise_rows.h */ EACH(quantise_rows)                                                 \
     /* ops/matmul.h */ EACH(matmul)                                                              \
     /* ops/layer_norm.h */ EACH(layer_norm) EACH(layer_norm_dx) EACH(layer_norm_dw)               \
     /* ops/activations.h */ EACH(silu) EACH(silu_dx) EACH(gelu) EACH(gelu_dx)                     \

@@ -8,6 +8,8 @@
 
 #include "ops/weight.h"
 #include "ops/weight_lut4.h"
+
+#include "ops/weight_rows.h"
 #include "ops/weight_pack.h"
 
 #include "ops/matmul_block.h"

@@ -21,6 +21,7 @@
 
 #include "ops/matmul.h"
 #include "ops/quantise.h"
+#include "ops/quantise_rows.h"
 #include "ops/layer_norm.h"
 #include "ops/activations.h"
 #include "ops/combine.h"

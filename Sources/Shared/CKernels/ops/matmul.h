@@ -2,7 +2,8 @@
 //
 // pointers: 0 out [rows][columns], 1 A (pack_rows), 2 B's values (weight.h), 3 its scales, 4 zeros
 //     and 5 table, 6 scale of columns [columns], 7 bias [columns], 8 A' (pack_rows, float32),
-//     9 B' (pack_columns, float32); all but the first three may be NULL; scale, bias: float32.
+//     9 B' (pack_columns, float32), 10 scale of rows [rows] and 11 sums of B's columns [columns]
+//     (int32), for TILE_I8 only; all but the first three may be NULL; scales, bias: float32.
 // numbers: as matmul_of reads them, then 1 to add to what out holds.
 // Units: blocks of rows by columns, the rows' blocks of a column block one after another.
 
@@ -31,6 +32,19 @@ static matmul NAME(matmul_of)(const ck_args *a) {
     };
 }
 
+// The sums of (u - 128) w from those of u w (quantise_rows.h), times the row's scale, in place.
+static void NAME(matmul_whole)(const ck_args *a, f32 *sums, int64_t row, int64_t column,
+                               int64_t columns) {
+    const f32 *row_scales = a->pointers[10];
+    const int32_t *column_sums = a->pointers[11];
+    if (!row_scales) return;
+    for (int64_t i = 0; i < columns; i++) {
+        int32_t sum;
+        memcpy(&sum, sums + i, sizeof sum);
+        sums[i] = (float)(sum - 128 * column_sums[column + i]) * row_scales[row];
+    }
+}
+
 // v = sum scale + bias, in place; the low product comes after it, since its columns are not scaled.
 static void NAME(matmul_scale)(const ck_args *a, f32 *sums, int64_t column, int64_t columns) {
     const f32 *scale = a->pointers[6], *bias = a->pointers[7];
@@ -57,7 +71,10 @@ static void NAME(matmul_by_sums)(const ck_args *a, const matmul *m, int64_t row,
     int64_t columns = m->columns - column;
     if (columns > m->block_columns) columns = m->block_columns;
     matmul_block(m, row, column, sums, width, tiles);
-    for (int64_t r = 0; r < rows; r++) NAME(matmul_scale)(a, sums + r * width, column, columns);
+    for (int64_t r = 0; r < rows; r++) {
+        NAME(matmul_whole)(a, sums + r * width, row + r, column, columns);
+        NAME(matmul_scale)(a, sums + r * width, column, columns);
+    }
     if (m->low_depth > 0) matmul_low(m, row, column, sums, width);
     T *out = (T *)a->pointers[0] + row * m->columns + column;
     for (int64_t r = 0; r < rows; r++) {
@@ -72,8 +89,8 @@ static void NAME(matmul)(const ck_args *a, int64_t begin, int64_t end) {
     f32 *tiles = ck_scratch((size_t)(m.block_rows * width + 2 * TILE_DEPTH * TILE_COLUMNS) * 4);
     f32 *sums = tiles + 2 * TILE_DEPTH * TILE_COLUMNS;
     bool is_f32 = _Generic((T){0}, f32: true, default: false);
-    bool direct = is_f32 && !a->pointers[6] && !a->pointers[7] && m.low_depth == 0
-                  && a->numbers[12] == 0;
+    bool direct = is_f32 && !a->pointers[6] && !a->pointers[7] && !a->pointers[10]
+                  && m.low_depth == 0 && a->numbers[12] == 0;
     for (int64_t i = begin; i < end; i++) {
         int64_t row = i % row_blocks * m.block_rows, column = i / row_blocks * m.block_columns;
         if (direct) {

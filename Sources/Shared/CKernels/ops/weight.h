@@ -18,6 +18,9 @@
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpsabi"
 
+// How many bytes ahead a panel is fetched while it is made tiles.
+#define WEIGHT_AHEAD 4096
+
 typedef struct weight {
     int64_t format;
     tile_type type;  // of the product
@@ -93,6 +96,7 @@ static inline void weight_fill_i8(const weight *w, const char *quadruples, const
     int64_t unit = tile_unit(w->type);
     for (int64_t i = 0; i < (depth + 3) / 4 * 2; i++) {
         tile_line quadruple = weight_load(quadruples, i), bytes[4];
+        __builtin_prefetch(quadruples + i * (int64_t)sizeof quadruple + WEIGHT_AHEAD);
 #pragma clang loop unroll(full)
         for (int place = 0; place < 4; place++) {
             bytes[place] = weight_bytes(w->type, quadruple, place);

@@ -2,24 +2,29 @@ internal import CKernels
 
 /// How products are cut into work for threads. The cut changes no bit of a result.
 private enum Blocks {
-    /// Rows whose packed block fits the second-level cache.
-    static let rows = 560
     /// Rows packed at a time, so that the packed copy stays small beside the tensor.
-    static let slabRows = 4 * rows
-    static let columnsMax = 256
-    /// Columns come in panels of this many (ops/tile.h).
+    static let slabRows = 2240
+    /// Columns come in panels of this many (ops/tile.h); few rows take them in twos.
     static let panel = 32
-    /// Parts of the columns, so that every thread gets several.
+    /// Parts of a product at least, so that every thread gets several.
     static let parts = 16
     /// A multiple of every tile's depth, so that each block is packed on its own.
     static let depth = 1024
 
-    static func columns(of count: Int) -> Int {
-        let panels = (count.divided(by: panel)).divided(by: parts) * panel
-        return min(max(panels, panel), columnsMax)
+    /// Rows whose packed block fits the second-level cache, beside the sums of the columns.
+    /// float32, whose rows take more time to come, meets more columns with fewer of them.
+    private static func most(_ kind: ck_product) -> (rows: Int, columns: Int) {
+        kind == CK_PRODUCT_F32 ? (280, 512) : (560, 256)
     }
 
-    static func rows(of count: Int) -> Int { count.divided(by: count.divided(by: rows)) }
+    static func rows(of count: Int, _ kind: ck_product) -> Int {
+        count.divided(by: count.divided(by: most(kind).rows))
+    }
+
+    static func columns(of count: Int, rowBlocks: Int, _ kind: ck_product) -> Int {
+        let pairs = count.divided(by: 2 * panel).divided(by: max(parts / rowBlocks, 1))
+        return min(max(pairs, 1) * 2 * panel, most(kind).columns)
+    }
 }
 
 extension Int {
@@ -74,6 +79,9 @@ struct Product {
     /// `[R, columns]` if across.
     var low: (x: Tensor, b: Tensor, across: Bool)?
 
+    /// Rounds each row of x to 8 bits; b is a weight of bytes.
+    var quantisesRows = false
+
     private var rows: Int { across ? x.shape.width : x.shape.rows }
 
     /// - Parameter type: of the result, whatever the operands' types
@@ -93,20 +101,29 @@ struct Product {
                 && out.shape.width == b.columns,
             "product: x \(x.shape), depth \(b.depth), columns \(b.columns), out \(out.shape)")
         guard out.shape.count > 0 else { return }
-        let kind = b.product(with: x.type)
+        let kind = quantisesRows ? CK_PRODUCT_I8 : b.product(with: x.type)
         let packedB = packedRight(kind)
         let lowB = low.map { x.backend.packedColumns($0.b, across: $0.across, CK_PRODUCT_F32) }
         for first in stride(from: 0, to: rows, by: Blocks.slabRows) {
             let slab = first..<min(first + Blocks.slabRows, rows)
-            let packedA = x.backend.packedRows(x, slab, across: across, kind)
+            let packedA = packedLeft(slab, kind)
             let lowA = low.map {
-                x.backend.packedRows($0.x, slab, across: false, CK_PRODUCT_F32)
+                x.backend.packedRows(
+                    $0.x, slab, across: false, CK_PRODUCT_F32, blocksOf: kind)
             }
             launch(
-                out.rowRange(slab), kind, packedA, packedB, low: lowA.flatMap { a in
+                out.rowRange(slab), kind, packedA, packedB,
+                low: lowA.flatMap { a in
                     lowB.map { (a, $0) }
                 }, adding: adding)
         }
+    }
+
+    private func packedLeft(_ rows: Range<Int>, _ kind: ck_product) -> PackedRows {
+        guard quantisesRows else {
+            return PackedRows(elements: x.backend.packedRows(x, rows, across: across, kind, blocksOf: kind))
+        }
+        return x.backend.quantisedRows(x.rowRange(rows))
     }
 
     private func packedRight(_ kind: ck_product) -> FrozenWeight {
@@ -120,22 +137,25 @@ struct Product {
     }
 
     private func launch(
-        _ out: Tensor, _ kind: ck_product, _ a: Tensor, _ w: FrozenWeight,
+        _ out: Tensor, _ kind: ck_product, _ a: PackedRows, _ w: FrozenWeight,
         low: (a: Tensor, b: Tensor)?, adding: Bool
     ) {
         let isAcross = if case .frozen(_, let across) = b { across } else { false }
-        let (rowBlock, columnBlock) = (Blocks.rows(of: out.shape.rows), Blocks.columns(of: b.columns))
-        let units = out.shape.rows.divided(by: rowBlock) * b.columns.divided(by: columnBlock)
+        let rowBlock = Blocks.rows(of: out.shape.rows, kind)
+        let rowBlocks = out.shape.rows.divided(by: rowBlock)
+        let columnBlock = Blocks.columns(of: b.columns, rowBlocks: rowBlocks, kind)
+        let units = rowBlocks * b.columns.divided(by: columnBlock)
         let numbers = [
             out.shape.rows, b.columns, b.depth, Int(kind.rawValue), Int(w.layout.rawValue),
             rowBlock, columnBlock, isAcross ? 1 : 0, w.shape[0], w.shape[1], w.group,
             self.low.map { $0.x.shape.width } ?? 0, adding ? 1 : 0,
         ]
         let operands: [Operand?] = [
-            adding ? out.readWrite : out.write, a.read, w.values.read,
+            adding ? out.readWrite : out.write, a.elements.read, w.values.read,
             (isAcross ? w.scales ?? w.columnScales : w.scales)?.read,
             w.zeros?.read, w.table?.read, isAcross ? nil : w.columnScales?.read, bias?.read,
-            low?.a.read, low?.b.read,
+            low?.a.read, low?.b.read, a.scales?.read,
+            quantisesRows ? w.columnSums?.read : nil,
         ]
         x.backend.enqueue(
             Launch(
@@ -144,15 +164,38 @@ struct Product {
     }
 }
 
+/// A left operand as the backend packed it.
+private struct PackedRows {
+    let elements: Tensor
+    /// Of each row, where the elements are whole numbers.
+    var scales: Tensor?
+}
+
 extension Backend {
+    /// Rows of a left operand, rounded to 8 bits and packed.
+    fileprivate func quantisedRows(_ x: Tensor) -> PackedRows {
+        let (rows, depth) = (x.shape.rows, x.shape.width)
+        let elements = Tensor.empty([rows, depth, 4], .uint8, on: self)
+        let scales = Tensor.empty([rows], .float32, on: self)
+        enqueue(
+            Launch(
+                Kernel(CK_quantise_rows_f32, for: x.type),
+                [elements.write, scales.write, x.read],
+                numbers: [rows, depth, Blocks.rows(of: rows, CK_PRODUCT_I8)], units: rows,
+                grain: Launch.grain(elements: depth)))
+        return PackedRows(elements: elements, scales: scales)
+    }
+
     /// Rows of a left operand, packed for products. What it looks like is the backend's affair.
+    /// - Parameter blocksOf: the product whose blocks of rows it is packed in
     fileprivate func packedRows(
-        _ x: Tensor, _ rows: Range<Int>, across: Bool, _ kind: ck_product
+        _ x: Tensor, _ rows: Range<Int>, across: Bool, _ kind: ck_product,
+        blocksOf: ck_product
     ) -> Tensor {
         let depth = across ? x.shape.rows : x.shape.width
         let source = across ? x : x.rowRange(rows)
         let packed = Tensor.empty([rows.count, depth, 4], .uint8, on: self)
-        let block = Blocks.rows(of: rows.count)
+        let block = Blocks.rows(of: rows.count, blocksOf)
         let units = rows.count.divided(by: block) * depth.divided(by: Blocks.depth)
         enqueue(
             Launch(

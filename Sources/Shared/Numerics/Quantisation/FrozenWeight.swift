@@ -26,12 +26,14 @@ package struct FrozenWeight: Sendable {
     var table: Tensor?
     /// What the sums of each row of the weight are multiplied with, `[out]`.
     var columnScales: Tensor?
+    /// Sums of the elements of each row of a weight of bytes, int32 `[out]`.
+    var columnSums: Tensor?
 
     /// Whether a product with bfloat16 would lose precision of this weight.
     var isPrecise: Bool { layout == CK_WEIGHT_F32 || layout == CK_WEIGHT_F16 }
     /// Bytes it takes on its device.
     package var byteCount: Int {
-        [values, scales, zeros, table, columnScales].reduce(0) { $0 + ($1?.byteCount ?? 0) }
+        [values, scales, zeros, table, columnScales, columnSums].reduce(0) { $0 + ($1?.byteCount ?? 0) }
     }
 
     init(tiles: Tensor, shape: Shape) {
@@ -85,8 +87,10 @@ package struct FrozenWeight: Sendable {
         values.backend.enqueue(
             Launch(
                 Kernel(CK_weight_unpack),
-                [w.write, values.read, scales?.read, zeros?.read, table?.read,
-                 columnScales?.read],
+                [
+                    w.write, values.read, scales?.read, zeros?.read, table?.read,
+                    columnScales?.read,
+                ],
                 numbers: [Int(layout.rawValue), shape[0], shape[1], max(group, 1)],
                 units: shape[0].divided(by: rowsPerPanel),
                 grain: Launch.grain(elements: shape[1] * rowsPerPanel)))
@@ -133,8 +137,10 @@ extension FrozenWeight {
         backend.enqueue(
             Launch(
                 Kernel(CK_weight_pack_lut4),
-                [values.write, scales.write, zeros?.write, w.codes.read, w.scales.read,
-                 w.zeros?.read],
+                [
+                    values.write, scales.write, zeros?.write, w.codes.read, w.scales.read,
+                    w.zeros?.read,
+                ],
                 numbers: [w.shape[0], w.shape[1], w.group, w.block], units: panels,
                 grain: Launch.grain(elements: w.shape[1] * rowsPerPanel)))
         self.init(format, CK_WEIGHT_LUT4, values: values, shape: w.shape)

@@ -86,7 +86,8 @@ package struct Int4Layout: Sendable {
         weightWords.withUnsafeBufferPointer { words in
             for index in bytes.indices {
                 let (row, k) = (index * 2 / width, index * 2 % width)
-                bytes[index] = code(words, row, k) << 4
+                bytes[index] =
+                    code(words, row, k) << 4
                     | (k + 1 < width ? code(words, row, k + 1) : code(words, row + 1, 0))
             }
         }

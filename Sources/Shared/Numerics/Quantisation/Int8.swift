@@ -35,12 +35,13 @@ extension FrozenWeight {
         let bytesPerRow = shape[1].divided(by: 4) * 4
         let values = FrozenWeight.panels(
             of: shape, bytesPerRow: bytesPerRow, on: w.values.backend)
+        let sums = Tensor.empty([shape[0]], .int32, on: w.values.backend)
         w.values.backend.enqueue(
             Launch(
-                Kernel(CK_weight_pack_i8), [values.write, w.values.read],
+                Kernel(CK_weight_pack_i8), [values.write, sums.write, w.values.read],
                 numbers: [shape[0], shape[1]], units: shape[0].divided(by: rowsPerPanel),
                 grain: Launch.grain(elements: shape[1] * rowsPerPanel)))
         self.init(.int8, CK_WEIGHT_I8, values: values, shape: shape)
-        columnScales = w.scales
+        (columnScales, columnSums) = (w.scales, sums)
     }
 }

@@ -47,8 +47,10 @@ package struct NF4Weight: Sendable {
         w.backend.enqueue(
             Launch(
                 Kernel(CK_quantise_nf4_f32, for: w.type),
-                [codes.write, absmax.write, w.read,
-                 Tensor(midpoints, [midpoints.count], on: w.backend).read],
+                [
+                    codes.write, absmax.write, w.read,
+                    Tensor(midpoints, [midpoints.count], on: w.backend).read,
+                ],
                 numbers: [w.shape.count, NF4Weight.block], units: blocks,
                 grain: Launch.grain(elements: NF4Weight.block)))
     }
