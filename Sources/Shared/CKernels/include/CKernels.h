@@ -16,6 +16,9 @@
 #define CK_COLUMNS 64
 /// Elements of a block of 8-bit optimiser state.
 #define CK_STATE_BLOCK 256
+/// Upper halves of the float32 numbers 2^-24 to 1, and the first of them (ops/adamw.h).
+#define CK_STATE_STARTS 3073
+#define CK_STATE_FIRST 13184
 /// Elements in a unit of the kernels that draw random numbers.
 #define CK_RANDOM_BLOCK 64
 

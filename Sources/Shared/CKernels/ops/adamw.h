@@ -11,8 +11,12 @@
 //     for 1). Units: elements.
 // adamw8: m and v are kept as a byte an element, which stands for an entry of a table, and a
 //     float32 scale a block. pointers: p, m codes, m scales, v codes, v scales, the same old,
-//     g, factor, tables [4, 256] (entries for m and v, upper bounds of the entries' intervals for
-//     m and v); numbers: elements. Units: blocks of CK_STATE_BLOCK elements.
+//     g, factor, tables [4, 256] (entries for m and v, upper bounds of the intervals of numbers
+//     that stand for them), starts [2, 2, CK_STATE_STARTS] (bytes; for m and v, then for numbers
+//     above 0 and below); numbers: elements. Units: blocks of CK_STATE_BLOCK elements.
+//
+// The starts spare a search. Numbers of one sign that share exponent and seven bits of mantissa lie
+// so close together that one bound at most is among them: their start is the code of the least.
 
 static inline vec NAME(adamw_lanes)(const f32 *scalars, vec p, vec g, vec *m, vec *v) {
     *m = vec_fma(vec_set(scalars[1]), vec_sub(g, *m), *m);
@@ -37,17 +41,17 @@ static void NAME(adamw)(const ck_args *a, int64_t begin, int64_t end) {
     }
 }
 
-// The nearest entry of a table to each x / scale, by its place among the intervals' bounds.
 static inline void NAME(state_encode)(uint8_t *codes, const f32 *x, float scale, const f32 *bounds,
-                                      int64_t count) {
+                                      const uint8_t *starts, int64_t count) {
     float inverse = scale >= FLT_MIN ? 1 / scale : 0;
     for (int64_t i = 0; i < count; i++) {
         float value = x[i] * inverse;
-        int code = 0;
-        for (int step = 128; step > 0; step >>= 1) {
-            code += value > bounds[code + step - 1] ? step : 0;
-        }
-        codes[i] = (uint8_t)code;
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        int32_t place = (int32_t)((bits & 0x7fffffff) >> 16) - CK_STATE_FIRST;
+        place = place < 0 ? 0 : place >= CK_STATE_STARTS ? CK_STATE_STARTS - 1 : place;
+        uint8_t code = starts[place + (bits >> 31) * CK_STATE_STARTS];
+        codes[i] = code + (value > bounds[code]);
     }
 }
 
@@ -58,6 +62,7 @@ static inline void NAME(state_decode)(f32 *x, const uint8_t *codes, float scale,
 
 static void NAME(adamw8)(const ck_args *a, int64_t begin, int64_t end) {
     const f32 *factor = a->pointers[11], *tables = a->pointers[12];
+    const uint8_t *starts = a->pointers[13];
     vec scale = vec_set(factor ? *factor : 1);
     for (int64_t block = begin; block < end; block++) {
         int64_t first = block * CK_STATE_BLOCK, left = a->numbers[0] - first;
@@ -84,7 +89,9 @@ static void NAME(adamw8)(const ck_args *a, int64_t begin, int64_t end) {
         }
         *m_scale = vec_largest(m_largest);
         *v_scale = vec_largest(v_largest);
-        NAME(state_encode)((uint8_t *)a->pointers[1] + first, ms, *m_scale, tables + 512, count);
-        NAME(state_encode)((uint8_t *)a->pointers[3] + first, vs, *v_scale, tables + 768, count);
+        NAME(state_encode)((uint8_t *)a->pointers[1] + first, ms, *m_scale, tables + 512, starts,
+                           count);
+        NAME(state_encode)((uint8_t *)a->pointers[3] + first, vs, *v_scale, tables + 768,
+                           starts + 2 * CK_STATE_STARTS, count);
     }
 }

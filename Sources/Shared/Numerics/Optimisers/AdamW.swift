@@ -50,7 +50,10 @@ package struct AdamW: Optimiser {
         ]
     }
 
-    package func tables(on backend: any Backend) -> Tensor? { StateMap.tables(on: backend) }
+    package func tables(on backend: any Backend) -> [Tensor] {
+        let isFloat = groups.allOptions.allSatisfy { $0.storage == .float32 }
+        return isFloat ? [] : StateMap.tables(on: backend)
+    }
 
     package func step(
         _ p: Tensor, _ gradient: Tensor, _ parts: inout [StatePart: Tensor], _ step: OptimiserStep
@@ -63,7 +66,7 @@ package struct AdamW: Optimiser {
         let y = Tensor.empty(p.shape, .float32, on: p.backend)
         let operands =
             [y.write] + new.map(\.write) + [p.read] + old.map(\.read)
-            + [gradient.read, step.factor?.read] + (isFloat ? [] : [step.tables?.read])
+            + [gradient.read, step.factor?.read] + (isFloat ? [] : step.tables.map(\.read))
         let block = Int(CK_STATE_BLOCK)
         p.backend.enqueue(
             Launch(

@@ -12,8 +12,8 @@ package protocol Optimiser: Sendable {
     /// What the rule keeps for a parameter, besides a master.
     func layout(of name: String, _ shape: Shape) -> [StatePart: StateLayout]
 
-    /// Numbers on the device that every step needs; nil for none.
-    func tables(on backend: any Backend) -> Tensor?
+    /// Tables on the device that every step needs.
+    func tables(on backend: any Backend) -> [Tensor]
 
     /// Makes the next value of a parameter.
     /// - Parameters:
@@ -59,7 +59,7 @@ package struct OptimiserStep: Sendable {
     /// What the gradient is to be multiplied by, float32, `[]`; nil for 1.
     package let factor: Tensor?
     /// What the rule asked for in `tables`.
-    package let tables: Tensor?
+    package let tables: [Tensor]
 }
 
 /// What an optimiser carries from one step to the next.
@@ -80,7 +80,7 @@ package struct OptimiserState: Sendable {
 }
 
 extension Optimiser {
-    package func tables(on backend: any Backend) -> Tensor? { nil }
+    package func tables(on backend: any Backend) -> [Tensor] { [] }
 
     /// The state before the first step.
     package func start(_ parameters: NamedTensors) -> OptimiserState {

@@ -11,6 +11,9 @@ package struct ParameterGroups<Options: Sendable>: Sendable {
     /// - Parameter base: the options of all parameters that no group contains
     package init(_ base: Options) { self.base = base }
 
+    /// The options of the base and of each group.
+    package var allOptions: [Options] { [base] + groups.map(\.options) }
+
     /// Adds a group of its own options for the parameters whose names satisfy a condition and
     /// that no earlier group contains.
     /// - Parameter change: makes the group's options of the base's
