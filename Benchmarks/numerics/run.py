@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the tensor engine beside torch (MKL, oneDNN) and bitsandbytes, in turn, two threads each.
+"""Measures the tensor engine beside torch (MKL, oneDNN) and bitsandbytes, in turn, with two threads.
 
 Both sides are processes that read a task a line and answer with the seconds it takes; a round asks
 one, then the other, and medians of several rounds count. What the machine can do at most is
@@ -18,6 +18,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -29,6 +30,8 @@ from tasks import Task, all_tasks, smoke_tasks  # noqa: E402
 SMOKE = bool(os.environ.get("SMOKE"))
 ROUNDS = 1 if SMOKE else 3
 BUDGET = 0.05 if SMOKE else 0.4
+# A task waits this long for others to leave the processors alone.
+PATIENCE_SECONDS = 0 if SMOKE else 20
 
 
 class Side:
@@ -85,10 +88,27 @@ def median(values: list[float | None]) -> float | None:
     return statistics.median(there) if there else None
 
 
+def busy_seconds() -> float:
+    """What all processors have worked so far."""
+    fields = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_for_quiet() -> None:
+    """Returns when others take less than a tenth of one processor, or patience ends."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        before = busy_seconds()
+        time.sleep(0.2)
+        if busy_seconds() - before < 0.02:
+            return
+
+
 def measure(task: Task, ours: Side, peer: Side | None) -> tuple[float, float | None]:
     """Medians over rounds, ours and the peer's."""
     mine, theirs = [], []
     for _ in range(ROUNDS):
+        wait_for_quiet()
         mine.append(ours.seconds(task.ours))
         if peer and task.peer:
             theirs.append(peer.seconds(task.peer))

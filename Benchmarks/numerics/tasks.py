@@ -92,7 +92,8 @@ def all_tasks() -> list[Task]:
 def smoke_tasks() -> list[Task]:
     """One of each sort, small."""
     return [
-        *small_tasks(), *product("float32", 64, 256, 256)[:1], *product("bfloat16", 64, 256, 256)[:1],
+        *small_tasks(),
+        *[product(kind, 64, 256, 256)[0] for kind in ("float32", "bfloat16")],
         *[one_row(form, 256, 256) for form in BYTES],
         *[quantised(form, 64, 256, 256) for form in ("nf4", "int4", "int8-dynamic")],
         attention("float32", 128, 64, True, True), attention("bfloat16", 128, 64, False, False),
