@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 # Weights of a task together, so that they come from memory and not from the cache.
-COLD_BYTES = 160 << 20
+COLD_BYTES = 96 << 20
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 

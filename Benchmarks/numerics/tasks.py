@@ -15,6 +15,8 @@ class Task:
     amount: float | None = None
     # Which of the probe's limits bounds it.
     limit: str | None = None
+    # Whether another process takes one processor at the same time.
+    loaded: bool = False
 
     def figure(self, seconds: float) -> float:
         """Billions a second, or microseconds."""
@@ -30,6 +32,13 @@ def product(kind: str, m: int, n: int, k: int) -> list[Task]:
         Task(f"{name} / oneDNN", "GFLOP/s", shape | {"format": kind}, shape | {"way": "onednn"},
              amount, kind),
     ]
+
+
+def beside_another_process(kind: str, m: int, n: int, k: int) -> Task:
+    """The same product while another process takes one of two processors."""
+    shape = {"op": "linear", "type": kind, "format": kind, "m": m, "n": n, "k": k}
+    return Task(f"linear {kind} {m}x{n}x{k}, one processor taken", "GFLOP/s", shape, None,
+                2.0 * m * n * k, kind, loaded=True)
 
 
 # Bytes that one weight takes, scales included.
@@ -77,6 +86,7 @@ def all_tasks() -> list[Task]:
         for m in (1, 8, 16, 64, 512, 2048):
             tasks += product(kind, m, 4096, 4096)
         tasks += product(kind, 512, 1024, 1024) + product(kind, 1024, 11008, 4096)
+    tasks += [beside_another_process("float32", 512, 4096, 4096)]
     tasks += [one_row(form, 4096, 4096) for form in BYTES]
     tasks += [one_row("nf4", 11008, 4096)]
     for form in ("nf4", "int4", "int8", "int8-dynamic"):

@@ -4,7 +4,7 @@ import Numerics
 /// Our side of the numerics benchmark.
 struct Bench {
     /// Weights of a task together, so that they come from memory and not from the cache.
-    private static let coldBytes = 160 << 20
+    private static let coldBytes = 96 << 20
 
     let backend: any Backend
 
