@@ -40,10 +40,10 @@ struct AddedTokens: Sendable {
 
     /// Cuts added tokens out of text as given, or with `normalized` out of normalised text.
     ///
-    /// - Parameter literals: in order, the bytes where added tokens are text like any other
+    /// - Parameter options: say where which tokens are text like any other
     func segments(
         of text: UnsafeBufferPointer<UInt8>, normalized isNormalized: Bool,
-        literals: [Range<Int>] = []
+        options: EncodeOptions = EncodeOptions()
     ) -> [Segment] {
         let trie = isNormalized ? normalized : plain
         guard !trie.isEmpty else { return [Segment(id: -1, start: 0, end: text.count)] }
@@ -56,10 +56,13 @@ struct AddedTokens: Sendable {
                 position += 1
                 continue
             }
+            let literals = options.literals
             while literal < literals.count, literals[literal].upperBound <= position {
                 literal += 1
             }
-            let isLiteral = literal < literals.count && literals[literal].lowerBound < match.end
+            let isLiteral =
+                literal < literals.count && literals[literal].lowerBound < match.end
+                && options.literalIds.contains(match.id)
             if !isLiteral, let token = byId[match.id],
                 let found = token.bounds(in: text, position, match.end, from: open)
             {

@@ -81,7 +81,7 @@ package final class Tokenizer: Sendable {
     ) throws(TokenizerError) {
         if workspace.options.addsSpecial { workspace.append(prefix, at: 0) }
         for segment in added.segments(
-            of: text, normalized: false, literals: workspace.options.literals)
+            of: text, normalized: false, options: workspace.options)
         {
             if segment.id >= 0 {
                 workspace.append(segment.id, segment.start..<segment.end)
@@ -144,14 +144,12 @@ package struct EncodeOptions: Sendable {
     package var addsSpecial = true
     /// Whether to say where each token comes from.
     package var wantsRanges = false
-    /// In order: bytes of the text where added tokens are text like any other.
+    /// Bytes of the text, in order, where the added tokens `literalIds` are text like any other.
     package var literals: [Range<Int>] = []
+    package var literalIds: Set<Int32> = []
 
-    package init(
-        addsSpecial: Bool = true, wantsRanges: Bool = false, literals: [Range<Int>] = []
-    ) {
+    package init(addsSpecial: Bool = true, wantsRanges: Bool = false) {
         (self.addsSpecial, self.wantsRanges) = (addsSpecial, wantsRanges)
-        self.literals = literals
     }
 }
 
