@@ -87,6 +87,16 @@ static void fill_bytes(array a, random_stream *random) {
     }
 }
 
+// Any bits, and those that rounding may get wrong: NaN with low bits only, the largest numbers.
+static void fill_float_bits(array a, random_stream *random) {
+    static const uint32_t corners[] = {0x7f800001, 0xff80ffff, 0x7fffffff, 0x7f7fffff,
+                                       0x80000000, 0x00008000, 0x3f808000, 0x7f800000};
+    for (int64_t i = 0; i < a.count; i++) {
+        uint32_t word = random_word(random);
+        ((uint32_t *)a.at)[i] = i % 3 == 0 ? corners[word % 8] : word;
+    }
+}
+
 static void fill_permutation(array a, random_stream *random) {
     int32_t *at = a.at;
     for (int64_t i = 0; i < a.count; i++) {
@@ -129,8 +139,8 @@ array array_filled(content filled, element type, int64_t count, shape s, random_
     else if (filled >= FLOAT) stored = STORED_F32;
     array a = array_empty(stored, count);
     switch (filled) {
+    case FLOAT_ANY: fill_float_bits(a, random); break;
     case ELEMENT_ANY:
-    case FLOAT_ANY:
     case INT_ANY:
     case BYTES: fill_bytes(a, random); break;
     case PERMUTATION:
