@@ -1,5 +1,5 @@
-// Comparison of a tier of CKernels with the scalar one: arrays of seeded values, and what is made of
-// them twice.
+// Comparison of a tier of CKernels with the scalar one: arrays of seeded values, and what is made
+// of them twice.
 #pragma once
 #include "CKernels.h"
 

@@ -1,4 +1,4 @@
-// Products: what is packed looks different in each tier, so packing and product are compared as one.
+// Products: what is packed looks different in each tier, so packing and product are one chain.
 #include "check.h"
 
 #include <stdio.h>
