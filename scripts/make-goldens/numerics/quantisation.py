@@ -57,7 +57,9 @@ def add_grouped(kind, out, width, group, shuffled=False, version=1):
     zeros = rng.integers(1, 16, (width // group, out))
     scales = (rng.random((width // group, out)) * 0.02 + 0.001).astype(np.float16)
     g_idx = np.arange(width, dtype=np.int32) // group
-    if shuffled:
+    if shuffled == "uneven":
+        g_idx = rng.integers(0, width // group, width).astype(np.int32)
+    elif shuffled:
         rng.shuffle(g_idx)
     w = scales[g_idx].astype(np.float32) * (codes - zeros[g_idx]).astype(np.float32)
     parts = dict(scales=scales, dequantised=np.ascontiguousarray(w.T))
@@ -77,6 +79,8 @@ for shape in [(3, 33), (16, 64), (5, 129), (32, 48), (70, 130), (18, 1024)]:
 add_grouped("gptq", 40, 64, 32)
 add_grouped("gptq", 24, 128, 128, version=2)
 add_grouped("gptq", 16, 64, 16, shuffled=True)
+add_grouped("gptq", 40, 256, 64, shuffled=True, version=2)
+add_grouped("gptq", 8, 64, 16, shuffled="uneven")
 add_grouped("awq", 40, 64, 32)
 add_grouped("awq", 8, 128, 64)
 tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}

@@ -73,6 +73,7 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     EACH(gelu_tanh) EACH(gelu_tanh_dx) EACH(swiglu) EACH(swiglu_d)                                \
     /* ops/rows.h */ ONE(copy_rows) ONE(gather_rows) ONE(scatter_rows)                            \
     ONE(patches) ONE(patches_dx)                                                                  \
+    /* ops/columns.h */ EACH(gather_columns)                                                      \
     /* ops/combine.h */ EACH(combine_rows)                                                        \
     /* ops/softmax.h */ EACH(softmax) EACH(softmax_dx) EACH(argmax)                               \
     /* ops/cross_entropy.h */ EACH(cross_entropy) EACH(cross_entropy_dx)                          \

@@ -24,6 +24,7 @@
 #include "ops/quantise_rows.h"
 #include "ops/layer_norm.h"
 #include "ops/activations.h"
+#include "ops/columns.h"
 #include "ops/combine.h"
 #include "ops/softmax.h"
 #include "ops/cross_entropy.h"

@@ -70,7 +70,7 @@ enum RightOperand {
 ///     out (+)= x B scale + bias + low.x low.bᵀ
 struct Product {
     /// Left operand: `[rows, depth]`, or `[depth, rows]` if `across`.
-    let x: Tensor
+    var x: Tensor
     var across = false
     let b: RightOperand
     /// `[columns]`, float32.
@@ -88,12 +88,33 @@ struct Product {
     /// - Returns: `[rows, columns]`
     func callAsFunction(_ type: DType) -> Tensor {
         let out = Tensor.empty([rows, b.columns], type, on: x.backend)
-        run(into: out, adding: false)
-        return out
+        ordered.run(into: out, adding: false)
+        guard case .frozen(let w, across: true) = b, let order = w.order else { return out }
+        return order.undone(in: out)
     }
 
     /// Adds to a tensor `[rows, columns]` that nobody else has seen yet.
-    func add(to out: Tensor) { run(into: out, adding: true) }
+    func add(to out: Tensor) {
+        if case .frozen(let w, across: true) = b {
+            precondition(
+                w.order == nil, "product: sums in another order than what they are added to")
+        }
+        ordered.run(into: out, adding: true)
+    }
+
+    /// With the layer's inputs in the order that the weight has them: as the depth of a product, or
+    /// as its columns.
+    private var ordered: Product {
+        guard case .frozen(let w, let isAcross) = b, let order = w.order else { return self }
+        precondition(!across && (low?.across ?? isAcross) == isAcross, "product: no such order")
+        var product = self
+        if isAcross {
+            product.low = low.map { ($0.x, order.applied(to: $0.b), true) }
+        } else {
+            product.x = order.applied(to: x)
+        }
+        return product
+    }
 
     private func run(into out: Tensor, adding: Bool) {
         precondition(

@@ -28,13 +28,15 @@ package struct FrozenWeight: Sendable {
     var columnScales: Tensor?
     /// Sums of the elements of each row of a weight of bytes, int32 `[out]`.
     var columnSums: Tensor?
+    /// In which order its inputs are; nil for their own.
+    var order: InputOrder?
 
     /// Whether a product with bfloat16 would lose precision of this weight.
     var isPrecise: Bool { layout == CK_WEIGHT_F32 || layout == CK_WEIGHT_F16 }
     /// Bytes it takes on its device.
     package var byteCount: Int {
         [values, scales, zeros, table, columnScales, columnSums]
-            .reduce(0) { $0 + ($1?.byteCount ?? 0) }
+            .reduce(order?.byteCount ?? 0) { $0 + ($1?.byteCount ?? 0) }
     }
 
     init(tiles: Tensor, shape: Shape) {
@@ -95,7 +97,7 @@ package struct FrozenWeight: Sendable {
                 numbers: [Int(layout.rawValue), shape[0], shape[1], max(group, 1)],
                 units: shape[0].divided(by: rowsPerPanel),
                 grain: Launch.grain(elements: shape[1] * rowsPerPanel)))
-        return w.converted(to: type)
+        return (order?.undone(in: w) ?? w).converted(to: type)
     }
 
     /// Memory for whole panels, uninitialised.

@@ -60,20 +60,41 @@ package struct Int4Layout: Sendable {
         self.groups = groups
     }
 
-    /// The weight, packed: four bits where groups are runs of inputs; float16 where GPTQ put
-    /// inputs in another order (`desc_act`), since runs are what four-bit weights have scales for.
+    /// The weight, packed in four bits. Where GPTQ put inputs in another order (`desc_act`), those
+    /// of a group are packed one after another, since runs are what four-bit weights have scales
+    /// for. Groups of different sizes cannot be such runs: they become float16.
     package func frozen(on backend: any Backend) -> FrozenWeight {
-        let run = width / groups
-        if let groupOfInput, groupOfInput.enumerated().contains(where: { $1 != $0 / run }) {
-            let w = Tensor(dequantised(groupOfInput), [out, width], on: backend)
+        guard let group = groupSize else {
+            let w = Tensor(dequantised(groupOfInput ?? []), [out, width], on: backend)
             return FrozenWeight(w.converted(to: .float16))
         }
+        let order = inputsByGroup
         let zeros = transposed { zero($0, $1) }
-        return FrozenWeight(
+        var weight = FrozenWeight(
             Int4Weight(
-                shape: [out, width], group: run, codes: codes(on: backend),
+                shape: [out, width], group: group, codes: codes(order, on: backend),
                 scales: Tensor(transposed { scales[$0 * out + $1] }, [out, groups], on: backend),
                 zeros: Tensor(zeros, [out, groups], on: backend)))
+        weight.order = order.map { InputOrder($0, on: backend) }
+        return weight
+    }
+
+    /// Inputs of each group, of which the last may have fewer; nil if they differ otherwise.
+    private var groupSize: Int? {
+        guard let groupOfInput else { return width / groups }
+        var sizes = [Int](repeating: 0, count: groups)
+        for group in groupOfInput { sizes[Int(group)] += 1 }
+        let areEqual = sizes.dropLast().allSatisfy { $0 == sizes[0] }
+        return areEqual && (1...max(sizes[0], 1)).contains(sizes[groups - 1]) ? sizes[0] : nil
+    }
+
+    /// The inputs by their group, and by number in it; nil where that is the order they have.
+    private var inputsByGroup: [Int32]? {
+        guard let groupOfInput else { return nil }
+        let order = (0..<Int32(width)).sorted {
+            (groupOfInput[Int($0)], $0) < (groupOfInput[Int($1)], $1)
+        }
+        return order.elementsEqual(0..<Int32(width)) ? nil : order
     }
 
     /// `[out, groups]` of what is indexed by group and output.
@@ -82,14 +103,16 @@ package struct Int4Layout: Sendable {
     }
 
     /// Row by row of `[out, in]`, two a byte, the first in the high half.
-    private func codes(on backend: any Backend) -> Tensor {
+    /// - Parameter order: the input at each place of a row; nil for their own
+    private func codes(_ order: [Int32]?, on backend: any Backend) -> Tensor {
         var bytes = [UInt8](repeating: 0, count: out * width / 2)
         weightWords.withUnsafeBufferPointer { words in
+            func code(_ index: Int) -> UInt8 {
+                let place = index % width
+                return self.code(words, index / width, order.map { Int($0[place]) } ?? place)
+            }
             for index in bytes.indices {
-                let (row, k) = (index * 2 / width, index * 2 % width)
-                bytes[index] =
-                    code(words, row, k) << 4
-                    | (k + 1 < width ? code(words, row, k + 1) : code(words, row + 1, 0))
+                bytes[index] = code(index * 2) << 4 | code(index * 2 + 1)
             }
         }
         return bytes.withUnsafeBytes {
