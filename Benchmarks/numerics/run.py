@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the tensor engine beside torch (MKL, oneDNN) and bitsandbytes, in turn, with two threads.
+"""Measures the tensor engine beside torch (MKL, oneDNN) and bitsandbytes, in turn, two threads.
 
 Both sides are processes that read a task a line and answer with the seconds it takes; a round asks
 one, then the other, and medians of several rounds count. What the machine can do at most is
