@@ -26,7 +26,9 @@ package struct JSONDocument: Sendable {
     ///
     /// - Parameter depthMax: how many arrays and objects may enclose a value
     package init(_ bytes: some Sequence<UInt8>, depthMax: Int = 128) throws(JSONError) {
-        var parser = JSONParser(bytes: Array(bytes), depthMax: depthMax)
+        var parser = JSONParser(
+            bytes: bytes.withContiguousStorageIfAvailable { Array($0) } ?? Array(bytes),
+            depthMax: depthMax)
         try parser.parse()
         (self.bytes, nodes) = (parser.bytes, parser.nodes)
     }
@@ -96,27 +98,13 @@ package struct JSONNode: Sendable {
     package var count: Int { Int(node.count) }
 
     /// The elements of an array, in order; none for other values.
-    package var elements: some Sequence<JSONNode> {
-        let children = node.kind == .array ? Int(node.count) : 0
-        return sequence(state: (index + 1, children)) { state -> JSONNode? in
-            guard state.1 > 0 else { return nil }
-            let child = JSONNode(document: document, index: state.0)
-            state = (Int(document.nodes[state.0].next), state.1 - 1)
-            return child
-        }
+    package var elements: JSONElements {
+        JSONElements(document, index, count: node.kind == .array ? count : 0)
     }
 
     /// The members of an object, in order; none for other values.
-    package var members: some Sequence<(key: JSONNode, value: JSONNode)> {
-        let children = node.kind == .object ? Int(node.count) : 0
-        return sequence(state: (index + 1, children)) {
-            state -> (key: JSONNode, value: JSONNode)? in
-            guard state.1 > 0 else { return nil }
-            let key = JSONNode(document: document, index: state.0)
-            let value = JSONNode(document: document, index: state.0 + 1)
-            state = (Int(document.nodes[state.0 + 1].next), state.1 - 1)
-            return (key, value)
-        }
+    package var members: JSONMembers {
+        JSONMembers(JSONElements(document, index, count: node.kind == .object ? count * 2 : 0))
     }
 
     /// The member of this name; the last one if there are several, nil if there is none.
@@ -128,5 +116,37 @@ package struct JSONNode: Sendable {
 
     private var raw: String {
         String(decoding: document.bytes[Int(node.start)..<Int(node.end)], as: UTF8.self)
+    }
+}
+
+/// The values directly within another one.
+package struct JSONElements: Sequence, IteratorProtocol {
+    private let document: JSONDocument
+    private var index: Int
+    private var left: Int
+
+    init(_ document: JSONDocument, _ container: Int, count: Int) {
+        (self.document, index, left) = (document, container + 1, count)
+    }
+
+    package mutating func next() -> JSONNode? {
+        guard left > 0 else { return nil }
+        defer {
+            index = Int(document.nodes[index].next)
+            left -= 1
+        }
+        return JSONNode(document: document, index: index)
+    }
+}
+
+/// The members of an object.
+package struct JSONMembers: Sequence, IteratorProtocol {
+    private var nodes: JSONElements
+
+    init(_ nodes: JSONElements) { self.nodes = nodes }
+
+    package mutating func next() -> (key: JSONNode, value: JSONNode)? {
+        guard let key = nodes.next(), let value = nodes.next() else { return nil }
+        return (key, value)
     }
 }

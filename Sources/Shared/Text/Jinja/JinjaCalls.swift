@@ -100,12 +100,14 @@ extension JinjaRenderer {
         _ name: String, _ text: MarkedText, _ arguments: Values
     ) throws(TemplateError) -> JinjaValue {
         switch name {
-        case "upper", "lower", "title", "capitalize", "join":
+        case "upper", "lower", "capitalize", "join":
             if name == "join" {
                 return try filter(
                     "join", arguments.value(0, "items") ?? .none, Values(plain: [.text(text)]))
             }
             return try filter(name, .text(text), arguments)
+        // Unlike the filter, the method starts a word after whatever is no letter.
+        case "title": return .text(text.changed { $0.titled { !$0.isLetter } })
         case "strip": return .text(try strip(text, arguments))
         case "lstrip": return .text(try strip(text, arguments, right: false))
         case "rstrip": return .text(try strip(text, arguments, left: false))

@@ -1,7 +1,8 @@
 /// Filters and tests.
 extension JinjaRenderer {
     private static let textFilters: [String: @Sendable (String) -> String] = [
-        "upper": { $0.uppercased() }, "lower": { $0.lowercased() }, "title": { $0.titled },
+        "upper": { $0.uppercased() }, "lower": { $0.lowercased() },
+        "title": { $0.titled { $0.isWhitespace || "-({[<".contains($0) } },
         "capitalize": { $0.capitalizedFirst },
     ]
 

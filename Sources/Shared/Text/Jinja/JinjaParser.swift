@@ -64,6 +64,8 @@ struct JinjaParser {
         case "continue": return .continueLoop
         // Marks what the assistant wrote; here the loss mask comes from turns.
         case "generation": return .block(try statements(until: ["endgeneration"]).body)
+        case _ where word.hasPrefix("end") || word.hasPrefix("el"):
+            throw .syntax(line: parser.line, why: "'\(word)' ends nothing")
         default:
             throw .unsupported(line: parser.line, seen: "statement '\(word)'", allowed: Self.words)
         }

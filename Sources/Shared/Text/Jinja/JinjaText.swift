@@ -140,12 +140,14 @@ extension String {
     var capitalizedFirst: String { prefix(1).uppercased() + dropFirst().lowercased() }
 
     /// The text with the first letter of each word large and the others small.
-    var titled: String {
+    ///
+    /// - Parameter startsWord: whether a word can start after this character
+    func titled(after startsWord: (Character) -> Bool) -> String {
         var result = ""
-        var isInWord = false
+        var isStart = true
         for character in self {
-            result += isInWord ? character.lowercased() : character.uppercased()
-            isInWord = character.isLetter
+            result += isStart ? character.uppercased() : character.lowercased()
+            isStart = startsWord(character)
         }
         return result
     }

@@ -124,10 +124,10 @@ package struct StreamDecoder: Sendable {
         flush(into: &output)
         var text = Array(piece)
         if let (mark, dropsFirst) = decoder.metaspace {
-            text = text.replacing(mark, with: isFirst && dropsFirst ? [] : [0x20])
+            text = text.replacingAll(mark, with: isFirst && dropsFirst ? [] : [0x20])
         }
         for replacement in decoder.replacements {
-            text = text.replacing(replacement.pattern, with: replacement.content)
+            text = text.replacingAll(replacement.pattern, with: replacement.content)
         }
         isFirst = false
         emit(text[...], to: &output)
@@ -162,6 +162,24 @@ package struct StreamDecoder: Sendable {
         }
         pending.removeAll()
         if decoder.isByteLevel { output += text } else { emit(text[...], to: &output) }
+    }
+}
+
+extension [UInt8] {
+    /// The bytes with one string in place of another.
+    fileprivate func replacingAll(_ pattern: [UInt8], with content: [UInt8]) -> [UInt8] {
+        guard let first = pattern.first, contains(first) else { return self }
+        var (result, position) = ([UInt8](), 0)
+        while position < count {
+            if self[position] == first, self[position...].starts(with: pattern) {
+                result += content
+                position += pattern.count
+            } else {
+                result.append(self[position])
+                position += 1
+            }
+        }
+        return result
     }
 }
 

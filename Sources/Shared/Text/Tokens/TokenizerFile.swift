@@ -6,7 +6,11 @@ struct TokenizerFile {
     private static let name = "tokenizer.json"
 
     init(_ bytes: Bytes) throws(TokenizerError) {
-        root = try Self.document(bytes, name: Self.name).root
+        try self.init(root: Self.document(bytes, name: Self.name).root)
+    }
+
+    init(root: JSONNode) throws(TokenizerError) {
+        self.root = root
         guard root.isObject else { throw Self.malformed("", "needs an object, has \(root.sample)") }
     }
 
