@@ -37,6 +37,39 @@ struct AttentionBench {
         4 * Double(tokens * tokens * heads * width) * (causal ? 0.5 : 1)
     }
 
+    /// Seconds of decoding one token of each of some sequences of `tokens` keys in pages.
+    func decoding(sequences: Int, pageRows: Int, compressed: Bool, budgetSeconds: Double) -> Double
+    {
+        let each = (tokens + pageRows - 1) / pageRows
+        let count = each * sequences
+        let cache = KeyValuePages(
+            pages: count, pageRows: pageRows, heads: (keyHeads ?? heads, width), type: type,
+            compressed: compressed, on: backend)
+        let rows = random(keyHeads ?? heads)
+        let pages = (0..<sequences).map { sequence in
+            (0..<each).map { Int32($0 * sequences + sequence) }
+        }
+        for some in pages {
+            let slots = (0..<tokens).map { token in
+                some[token / pageRows] * Int32(pageRows) + Int32(token % pageRows)
+            }
+            cache.write(rows, rows, at: Tensor(slots, on: backend))
+        }
+        let table = PageTable(
+            Segments(
+                queryLengths: Array(repeating: 1, count: sequences),
+                keyLengths: Array(repeating: tokens, count: sequences)),
+            pages: pages, pageRows: pageRows, on: backend)
+        let q = Tensor.filled(0.5, [sequences, heads, width], type, on: backend)
+        return median(budgetSeconds) { finish(cache.attention(q, table, scale: scale)) }
+    }
+
+    /// Bytes of keys and values that decoding reads for one sequence.
+    func bytesRead(compressed: Bool) -> Double {
+        let rows = 2 * Double(tokens * (keyHeads ?? heads))
+        return compressed ? rows * Double(width + 4) : rows * Double(width * type.byteCount)
+    }
+
     private var segments: Segments { Segments(lengths: [tokens]) }
     private var scale: Float { 1 / Float(width).squareRoot() }
 
@@ -48,9 +81,9 @@ struct AttentionBench {
         return Tensor(values, [tokens, heads, width], on: backend).converted(to: type)
     }
 
-    /// Waits for the device by taking one row to the host.
+    /// Waits for the device by taking the result's sum to the host.
     private func finish(_ tensor: Tensor) {
-        _ = tensor.reshaped([tokens * heads, width])
+        if !(backend is CPUBackend) { _ = tensor.sum().floats() }
     }
 
     private func median(_ budgetSeconds: Double, _ call: () -> Void) -> Double {
