@@ -1,9 +1,11 @@
 // Writes rows of keys and values into pages, as they are or as int8 with one scale for each row and
 // head: code = round(x / scale), scale = largest |x| / 127.
 //
-// attention_pages: pointers: pages of k, pages of v, scales of k and of v float32 [rows, G] or
-//     NULL, k, v [N, G, K], slots int32 [N]: row of the pages, or -1 for none;
-//     numbers: G, K. Units: rows.
+// A page is [G][rows][K]: what one key head reads is in one piece.
+//
+// attention_pages: pointers: pages of k, pages of v, scales of k and of v float32 [pages][G][rows]
+//     or NULL, k, v [N, G, K], slots int32 [N]: row of all pages' rows, or -1 for none;
+//     numbers: G, K, rows of a page. Units: rows.
 
 static void NAME(attention_code_head)(int8_t *codes, f32 *scale, const T *x, int64_t width) {
     vec largest = vec_set(0);
@@ -16,23 +18,19 @@ static void NAME(attention_code_head)(int8_t *codes, f32 *scale, const T *x, int
 }
 
 static void NAME(attention_pages)(const ck_args *a, int64_t begin, int64_t end) {
-    int64_t heads = a->numbers[0], width = a->numbers[1];
+    int64_t heads = a->numbers[0], width = a->numbers[1], page = a->numbers[2];
     const int32_t *slots = a->pointers[6];
-    for (int64_t row = begin; row < end; row++) {
+    for (int64_t i = begin * 2 * heads; i < end * 2 * heads; i++) {
+        int64_t row = i / heads / 2, head = i % heads, which = i / heads % 2;
         if (slots[row] < 0) continue;
-        for (int i = 0; i < 2; i++) {
-            f32 *scales = a->pointers[2 + i];
-            const T *x = (const T *)a->pointers[4 + i] + row * heads * width;
-            if (!scales) {
-                T *to = (T *)a->pointers[i] + slots[row] * heads * width;
-                memcpy(to, x, (size_t)(heads * width) * sizeof(T));
-                continue;
-            }
-            for (int64_t head = 0; head < heads; head++) {
-                int64_t place = slots[row] * heads + head;
-                NAME(attention_code_head)((int8_t *)a->pointers[i] + place * width, scales + place,
-                                          x + head * width, width);
-            }
+        const T *x = (const T *)a->pointers[4 + which] + (row * heads + head) * width;
+        int64_t place = (slots[row] / page * heads + head) * page + slots[row] % page;
+        f32 *scales = a->pointers[2 + which];
+        if (scales) {
+            int8_t *codes = (int8_t *)a->pointers[which] + place * width;
+            NAME(attention_code_head)(codes, scales + place, x, width);
+        } else {
+            memcpy((T *)a->pointers[which] + place * width, x, (size_t)width * sizeof(T));
         }
     }
 }

@@ -30,12 +30,27 @@ static inline void NAME(tile_convert)(tile_type type, uint32_t *units, const T *
     }
 }
 
+// A whole square of units that need no conversion, by way of the registers alone.
+TILE_INLINE void NAME(tile_pack_square)(f32 *to, int64_t width, const T *from, int64_t stride) {
+    tile_line lines[TILE_SQUARE];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < TILE_SQUARE; i++) memcpy(&lines[i], from + i * stride, sizeof(tile_line));
+    tile_transpose_lines(lines);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < TILE_SQUARE; i++) memcpy(to + i * width, &lines[i], sizeof(tile_line));
+}
+
 // A group of up to TILE_SQUARE lines of a strip or panel that ends at `end`.
 TILE_INLINE void NAME(tile_pack_group)(tile_type type, f32 *to, int64_t width, const T *from,
                                        int64_t stride, int64_t lines, int64_t depth,
                                        const f32 *end) {
     int64_t units = tile_units(type, depth), unit = tile_unit(type);
     for (int64_t u = 0; u < units; u += TILE_SQUARE) {
+        bool whole = lines >= TILE_SQUARE && (u + TILE_SQUARE) * unit <= depth;
+        if (TILE_SAME_BITS(type) && whole && width % TILE_SQUARE == 0) {
+            NAME(tile_pack_square)(to + u * width, width, from + u * unit, stride);
+            continue;
+        }
         tile_square square;
         for (int64_t line = 0; line < lines; line++) {
             const T *elements = from + line * stride + u * unit;
@@ -96,10 +111,12 @@ static inline void NAME(tile_pack_across)(tile_type type, f32 *to, int64_t width
         const T *even = from + u * unit * stride;
         const T *odd = u * unit + 1 < depth ? even + stride : NULL;
         for (int64_t line = 0; line < width; line += TILE_SQUARE) {
+            // Whole groups go straight to their place: a copy just stored is slow to load.
             uint32_t group[TILE_SQUARE];
-            int64_t stored = width - line < TILE_SQUARE ? width - line : TILE_SQUARE;
-            NAME(tile_pair)(type, group, even + line, odd ? odd + line : NULL, lines - line);
-            memcpy(to + line, group, 4 * (size_t)stored);
+            bool whole = width - line >= TILE_SQUARE;
+            uint32_t *units_to = whole ? (uint32_t *)(to + line) : group;
+            NAME(tile_pair)(type, units_to, even + line, odd ? odd + line : NULL, lines - line);
+            if (!whole) memcpy(to + line, group, 4 * (size_t)(width - line));
         }
     }
 }

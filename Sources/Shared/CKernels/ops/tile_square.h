@@ -34,13 +34,17 @@ TILE_EXCHANGE(1)
 #undef TILE_HIGH
 #undef TILE_LOW
 
-static inline void tile_transpose(tile_square *square) {
-    tile_line lines[TILE_SQUARE];
-    memcpy(lines, square, sizeof lines);
+static inline void tile_transpose_lines(tile_line *lines) {
     tile_exchange_8(lines);
     tile_exchange_4(lines);
     tile_exchange_2(lines);
     tile_exchange_1(lines);
+}
+
+static inline void tile_transpose(tile_square *square) {
+    tile_line lines[TILE_SQUARE];
+    memcpy(lines, square, sizeof lines);
+    tile_transpose_lines(lines);
     memcpy(square, lines, sizeof lines);
 }
 

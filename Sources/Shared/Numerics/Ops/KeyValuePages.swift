@@ -15,9 +15,9 @@ package final class KeyValuePages {
     /// What keys and values are written from, and of what type queries and results are.
     package let type: DType
 
-    /// `[pages, pageRows, G, K]`, of `type` or int8. Tensors only in that they name memory.
+    /// `[pages, G, pageRows, K]`, of `type` or int8. Tensors only in that they name memory.
     private let k, v: Tensor
-    /// float32 `[pages, pageRows, G]`, where the pages are int8.
+    /// float32 `[pages, G, pageRows]`, where the pages are int8.
     private let kScales, vScales: Tensor?
 
     /// - Parameter compressed: int8 with a scale for each row and head, instead of `type`
@@ -31,11 +31,11 @@ package final class KeyValuePages {
             "pages: \(pages) of \(pageRows) rows of \(heads) of \(type)")
         (self.pages, self.pageRows, self.type) = (pages, pageRows, type)
         (keyHeads, headWidth) = (heads.count, heads.width)
-        let shape: Shape = [pages, pageRows, heads.count, heads.width]
+        let shape: Shape = [pages, heads.count, pageRows, heads.width]
         let stored: DType = compressed ? .int8 : type
         k = Tensor.empty(shape, stored, on: backend)
         v = Tensor.empty(shape, stored, on: backend)
-        let scales: Shape = [pages, pageRows, heads.count]
+        let scales: Shape = [pages, heads.count, pageRows]
         kScales = compressed ? Tensor.empty(scales, .float32, on: backend) : nil
         vScales = compressed ? Tensor.empty(scales, .float32, on: backend) : nil
     }
@@ -66,7 +66,7 @@ package final class KeyValuePages {
                     k.readWrite, v.readWrite, kScales?.readWrite, vScales?.readWrite, newK.read,
                     newV.read, slots.read,
                 ],
-                numbers: [keyHeads, headWidth], units: shape[0],
+                numbers: [keyHeads, headWidth, pageRows], units: shape[0],
                 grain: Launch.grain(elements: 2 * keyHeads * headWidth)))
     }
 
