@@ -7,7 +7,7 @@ measured just before and after (probe.c).
 
     Benchmarks/numerics/run.py            writes bench-results/numerics.json
     SMOKE=1 Benchmarks/numerics/run.py    a few seconds, ours alone, to see that it works
-    Benchmarks/numerics/run.py nf4        only the tasks whose name has this in it
+    Benchmarks/numerics/run.py nf4 int4   only the tasks whose name has one of these in it
 
 FOVEA_BIN names the folder of a built fovea-numerics-bench; without it a release build is made.
 """
@@ -153,7 +153,8 @@ def main() -> None:
     python = ROOT / ".venv-bench" / "bin" / "python"
     peer = None if SMOKE or not python.exists() else Side(str(python), str(HERE / "peer.py"))
     tasks = smoke_tasks() if SMOKE else all_tasks()
-    tasks = [task for task in tasks if all(word in task.name for word in sys.argv[1:])]
+    words = sys.argv[1:] or [""]
+    tasks = [task for task in tasks if any(word in task.name for word in words)]
     found = []
     for task in tasks:
         found.append((task, measure(task, ours, peer)))

@@ -71,6 +71,15 @@ def attention(kind: str, tokens: int, width: int, causal: bool, backward: bool) 
     return Task(name, "GFLOP/s", shape, shape, amount, kind)
 
 
+def decode(form: str, tokens: int) -> Task:
+    """A token of each of four sequences: 32 heads share 8 heads of 128 of keys and values."""
+    shape = {"op": "decode", "type": "bfloat16", "format": form, "m": 4, "tokens": tokens,
+             "heads": 32, "width": 128}
+    bytes_each = 128 + 4 if form == "int8" else 256
+    return Task(f"decode 4 x {tokens} tokens, {form} pages", "GB/s", shape, None,
+                4.0 * tokens * 2 * 8 * bytes_each, "read")
+
+
 def small_tasks() -> list[Task]:
     """What every kernel costs, however small."""
     return [
@@ -96,7 +105,7 @@ def all_tasks() -> list[Task]:
             for causal in (True, False):
                 tasks += [attention(kind, tokens, width, causal, backward)
                           for width in (64, 128) for backward in (False, True)]
-    return tasks
+    return tasks + [decode(form, 8192) for form in ("bfloat16", "int8")]
 
 
 def smoke_tasks() -> list[Task]:
@@ -106,5 +115,6 @@ def smoke_tasks() -> list[Task]:
         *[product(kind, 64, 256, 256)[0] for kind in ("float32", "bfloat16")],
         *[one_row(form, 256, 256) for form in BYTES],
         *[quantised(form, 64, 256, 256) for form in ("nf4", "int4", "int8-dynamic")],
-        attention("float32", 128, 64, True, True), attention("bfloat16", 128, 64, False, False),
+        decode("bfloat16", 256), attention("float32", 128, 64, True, True),
+        attention("bfloat16", 128, 64, False, False),
     ]

@@ -16,6 +16,7 @@ struct Bench {
         case "op": op(watch)
         case "linear": try linear(task, watch)
         case "attention": watch.median([try AttentionBench(task).call(on: backend)])
+        case "decode": watch.median([try DecodeBench(task).call(on: backend)])
         default: nil
         }
     }
