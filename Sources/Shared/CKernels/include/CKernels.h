@@ -40,10 +40,10 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
 #define CK_KERNELS(EACH, ONE)                                                                     \
     /* ops/convert.h */ EACH(to_f32) EACH(from_f32) ONE(f32_from_i32)                             \
     /* ops/elementwise.h */ EACH(fill) EACH(repeat) EACH(scale)                                \
-    EACH(add) EACH(add_row) EACH(multiply) EACH(multiply_row)                                      \
+    EACH(add) EACH(add_row) EACH(multiply) EACH(multiply_row)                                     \
     /* ops/sum.h */ EACH(sum_blocks) EACH(sum_rows)                                               \
-    /* ops/rms_norm.h */ EACH(rms_norm) EACH(rms_norm_dx) EACH(rms_norm_dw)                           \
-    /* ops/rotary.h, ops/rotary_angles.h */ EACH(rotary) ONE(rotary_angles)                                \
+    /* ops/rms_norm.h */ EACH(rms_norm) EACH(rms_norm_dx) EACH(rms_norm_dw)                       \
+    /* ops/rotary.h, ops/rotary_angles.h */ EACH(rotary) ONE(rotary_angles)                       \
     /* ops/attention.h */ EACH(attention) EACH(attention_join)                           \
     /* ops/attention_gradient.h */ EACH(attention_gradient) EACH(attention_gradient_sum)      \
     /* ops/attention_pages.h */ EACH(attention_pages)
