@@ -1,7 +1,8 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build release test lint format bench sanitize soak fuzz test-containers clean
+.PHONY: help setup build release test lint format bench sanitize soak fuzz test-neon \
+	test-containers clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ soak: setup ## Make many calls and watch memory [CALLS=1000000]
 
 fuzz: setup ## Feed the parsers damaged input under the address sanitizer [CASES=1000000, SEED=1]
 	@scripts/fuzz.sh $(CASES) $(SEED)
+
+test-neon: ## Compare the NEON kernels with the scalar ones, under emulation
+	@scripts/test-neon.sh
 
 test-containers: setup ## Build the images, start compose, kill each service, see it return
 	@scripts/test-containers.sh

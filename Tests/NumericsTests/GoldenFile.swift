@@ -26,6 +26,9 @@ struct GoldenFile {
         self.entries = entries
     }
 
+    /// Of all tensors, sorted.
+    var names: [String] { entries.keys.sorted() }
+
     /// A tensor's type in the file's spelling, its shape and its bytes; nil if there is none.
     func tensor(_ name: String) -> (type: String, shape: [Int], bytes: ArraySlice<UInt8>)? {
         guard let entry = entries[name], let type = entry["dtype"] as? String,

@@ -97,11 +97,13 @@ struct OpInputs {
     func has(_ name: String) -> Bool { tensors[name] != nil }
 
     func attribute<Value>(_ name: String, _: Value.Type = Value.self) -> Value {
-        guard let value = attributes[name] as? Value else {
+        guard let value = optional(name, Value.self) else {
             preconditionFailure("no attribute \(name) in \(attributes)")
         }
         return value
     }
+
+    func optional<Value>(_ name: String, _: Value.Type) -> Value? { attributes[name] as? Value }
 
     func float(_ name: String) -> Float { Float(attribute(name, Double.self)) }
 }

@@ -4,7 +4,12 @@ import Numerics
 enum OpTable {
     typealias Op = @Sendable (OpInputs) -> Tensor
 
-    static let ops: [String: Op] = [basics, norms, rotary, attention].reduce(into: [:]) {
+    private static let areas = [
+        basics, norms, linears, activations, rows, losses, reductions, images, sampling,
+        rotary, attention,
+    ]
+
+    static let ops: [String: Op] = areas.reduce(into: [:]) {
         $0.merge($1) { first, _ in first }
     }
 
@@ -17,6 +22,10 @@ enum OpTable {
     ]
 
     private static let norms: [String: Op] = [
-        "rmsNorm": { $0["x"].rmsNorm(weight: $0["weight"], epsilon: $0.float("epsilon")) }
+        "rmsNorm": { $0["x"].rmsNorm(weight: $0["weight"], epsilon: $0.float("epsilon")) },
+        "layerNorm": {
+            $0["x"].layerNorm(
+                weight: $0["weight"], bias: $0["bias"], epsilon: $0.float("epsilon"))
+        },
     ]
 }

@@ -46,6 +46,7 @@ import Testing
     }
 
     @Test func launchesFromSeveralThreadsDoNotMix() throws {
+        // The pool itself is what orders the launches of several threads.
         nonisolated(unsafe) let pool = try #require(ck_pool_create(3))
         defer { ck_pool_destroy(pool) }
         DispatchQueue.concurrentPerform(iterations: 4) { caller in

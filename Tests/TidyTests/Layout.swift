@@ -6,7 +6,7 @@ enum Layout {
         let service: Set = [
             "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
         ]
-        let models: Set = ["Base", "Numerics", "Layers", "Text", "Images"]
+        let models: Set = ["Base", "Numerics", "TensorFiles", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
         return [
             "Base": [],
@@ -16,6 +16,7 @@ enum Layout {
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
+            "TensorFiles": ["Base"],
             "Layers": ["Base", "Numerics"],
             "Text": ["Base"],
             "Images": ["Base", "Numerics", "CCodecs"],
@@ -27,6 +28,7 @@ enum Layout {
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
             "EndToEnd": ["Testing"],
+            "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
             "TrainerService": service.union(engine),

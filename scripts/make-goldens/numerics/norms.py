@@ -11,4 +11,11 @@ for shape in [(1, 1), (3, 64), (2, 5, 129)]:
         "rmsNorm", dict(x=x, weight=weight),
         lambda x, weight: torch.nn.functional.rms_norm(x, weight.shape, weight, 1e-6),
         dict(epsilon=1e-6))
+    # An offset that the mean has to take away.
+    x, bias = (x + 4).bfloat16().float(), random(shape[-1], seed=3)
+    cases.add(
+        "layerNorm", dict(x=x, weight=weight, bias=bias),
+        lambda x, weight, bias: torch.nn.functional.layer_norm(
+            x, weight.shape, weight, bias, 1e-5),
+        dict(epsilon=1e-5))
 cases.write()

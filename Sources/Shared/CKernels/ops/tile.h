@@ -35,6 +35,7 @@
 #define TILE_ROWS_WIDE (TILE_ROWS / 2 - 1)
 #define TILE_VECTORS_WIDE (2 * TILE_VECTORS)
 
+// As in ck_product.
 typedef enum tile_type { TILE_F32, TILE_BF16, TILE_I8 } tile_type;
 
 // Elements of depth in a unit of this tier.
@@ -105,8 +106,8 @@ typedef struct tile {
     f32 *c;
     int64_t c_stride;
     bool add;  // to what C holds; else C is written
-    // Where the next panels are, and how far to look into them at each unit of this strip.
-    const f32 *next;
+    // Where the next panels are, and by how many bytes to look further at each unit of this strip.
+    const char *next;
     int64_t next_step;
 } tile;
 
@@ -119,7 +120,8 @@ typedef enum tile_way { TILE_SHARED, TILE_STREAMED, TILE_STREAMED_WIDE } tile_wa
 // where this is inlined, so the sums stay in registers.
 TILE_INLINE void tile_block(tile_type type, tile_way way, int rows, const tile *t) {
     const int vectors = way == TILE_STREAMED_WIDE ? TILE_VECTORS_WIDE : TILE_VECTORS;
-    const f32 *a = t->a, *b = t->b, *next = t->next;
+    const f32 *a = t->a, *b = t->b;
+    const char *next = t->next;
     vec sum[TILE_ROWS][TILE_VECTORS_WIDE];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows * vectors; i++) sum[i / vectors][i % vectors] = vec_set(0);
@@ -277,15 +279,16 @@ static inline void tile_multiply_group(const tile *t, tile_way way, int64_t grou
 static inline void tile_multiply_block(const tile *t, int64_t unit) {
     tile part = *t;
     tile_way way;
-    part.next_step = TILE_COLUMNS * t->strip_rows / (t->rows > 0 ? t->rows : 1);
+    int64_t line = TILE_COLUMNS * (int64_t)sizeof(f32), rows = t->rows > 0 ? t->rows : 1;
+    part.next_step = (line * t->strip_rows + rows - 1) / rows;
     for (int64_t column = 0, group; column < t->columns; column += group) {
         part.columns = t->columns - column;
         group = tile_group(t, part.columns, &way);
         part.b = t->b + column / TILE_COLUMNS * t->b_stride + column % TILE_COLUMNS;
         part.c = t->c + column;
         bool last = part.columns <= group;
-        part.next = last ? t->b + TILE_DEPTH * TILE_COLUMNS
-                         : t->b + (column + group) / TILE_COLUMNS * t->b_stride;
+        part.next = (const char *)(last ? t->b + TILE_DEPTH * TILE_COLUMNS
+                                        : t->b + (column + group) / TILE_COLUMNS * t->b_stride);
         tile_multiply_group(&part, way, group, unit);
     }
 }

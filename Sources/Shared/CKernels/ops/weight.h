@@ -18,12 +18,16 @@
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpsabi"
 
+// How many bytes ahead a panel is fetched while it is made tiles.
+#define WEIGHT_AHEAD 4096
+
 typedef struct weight {
     int64_t format;
     tile_type type;  // of the product
     int64_t rows, depth, group;
     const void *values;
-    const f32 *scales, *zeros, *table;  // LUT4; zeros may be NULL
+    // LUT4; zeros may be NULL. I8: scales of the rows of W, for a product across.
+    const f32 *scales, *zeros, *table;
 } weight;
 
 typedef int32_t weight_ints __attribute__((vector_size(sizeof(tile_line))));
@@ -77,30 +81,54 @@ static inline tile_line weight_bytes(tile_type type, tile_line quadruple, int pl
     return (tile_line)__builtin_convertvector(bytes, weight_floats);
 }
 
-// Whole numbers below 256 are exact in the upper half of a float32.
-static inline tile_line weight_byte_pair(tile_line quadruple, int place) {
-    return weight_bytes(TILE_BF16, quadruple, place) >> 16
-           | weight_bytes(TILE_BF16, quadruple, place + 1);
+// Times a scale for each line, rounded to bfloat16 if the type is; else whole numbers below 256,
+// which are exact in the upper half of a float32 as they are.
+static inline tile_line weight_scaled(tile_type type, tile_line bytes, const f32 *scales) {
+    if (!scales) return bytes;
+    tile_line bits = (tile_line)((weight_floats)bytes * (weight_floats)weight_load(scales, 0));
+    if (type == TILE_BF16) bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000;
+    return bits;
 }
 
-static inline void weight_fill_i8(const weight *w, const char *quadruples, int64_t depth, f32 *to) {
+// scales: for each row of W of the panel, or NULL.
+static inline void weight_fill_i8(const weight *w, const char *quadruples, const f32 *scales,
+                                  int64_t depth, f32 *to) {
     int64_t unit = tile_unit(w->type);
     for (int64_t i = 0; i < (depth + 3) / 4 * 2; i++) {
-        tile_line quadruple = weight_load(quadruples, i);
+        tile_line quadruple = weight_load(quadruples, i), bytes[4];
+        __builtin_prefetch(quadruples + i * (int64_t)sizeof quadruple + WEIGHT_AHEAD);
+#pragma clang loop unroll(full)
+        for (int place = 0; place < 4; place++) {
+            bytes[place] = weight_bytes(w->type, quadruple, place);
+            const f32 *scale = scales ? scales + i % 2 * TILE_SQUARE : NULL;
+            bytes[place] = weight_scaled(w->type, bytes[place], scale);
+        }
         int64_t k = i / 2 * 4;
         f32 *line = to + k / unit * TILE_COLUMNS + i % 2 * TILE_SQUARE;
         if (unit == 2) {
-            weight_store(line, weight_byte_pair(quadruple, 0));
-            if (k + 2 < depth) weight_store(line + TILE_COLUMNS, weight_byte_pair(quadruple, 2));
+            weight_store(line, bytes[0] >> 16 | bytes[1]);
+            if (k + 2 < depth) weight_store(line + TILE_COLUMNS, bytes[2] >> 16 | bytes[3]);
             continue;
         }
 #pragma clang loop unroll(full)
         for (int place = 0; place < 4; place++) {
-            if (k + place >= depth) break;
-            tile_line bytes = weight_bytes(w->type, quadruple, place);
-            weight_store(line + place * TILE_COLUMNS, bytes);
+            if (k + place < depth) weight_store(line + place * TILE_COLUMNS, bytes[place]);
         }
     }
+}
+
+// int8's scales are those of the sums of a direct product, but of the depth of one across.
+static inline void weight_fill_bytes(const weight *w, const char *from, int64_t panel,
+                                     int64_t depth, f32 *to) {
+    if (!w->scales) {
+        weight_fill_i8(w, from, NULL, depth, to);
+        return;
+    }
+    f32 scales[TILE_COLUMNS] = {0};
+    int64_t row = panel * TILE_COLUMNS;
+    int64_t rows = w->rows - row < TILE_COLUMNS ? w->rows - row : TILE_COLUMNS;
+    memcpy(scales, w->scales + row, (size_t)rows * sizeof(f32));
+    weight_fill_i8(w, from, scales, depth, to);
 }
 
 #pragma clang diagnostic pop
@@ -130,7 +158,7 @@ static void weight_fill(const weight *w, int64_t panel, int64_t k, int64_t depth
     switch (w->format) {
     case CK_WEIGHT_BF16:
     case CK_WEIGHT_F16: weight_fill_halves(w, from + k / 2 * line, depth, to); break;
-    case CK_WEIGHT_I8: weight_fill_i8(w, from + k / 4 * line, depth, to); break;
+    case CK_WEIGHT_I8: weight_fill_bytes(w, from + k / 4 * line, panel, depth, to); break;
     case CK_WEIGHT_LUT4: weight_fill_lut4(w, panel, k, depth, to); break;
     default: break;
     }

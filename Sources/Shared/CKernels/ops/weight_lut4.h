@@ -79,6 +79,9 @@ TILE_INLINE void lut4_fill_words(const weight *w, tile_type type, bool zeros, in
         int64_t wanted = i / w->group;
         if (wanted != held) lut4_load_group(w, (panel * groups + wanted) * TILE_COLUMNS, &group);
         held = wanted;
+        for (int line = 0; line < 64; line += 16) {
+            __builtin_prefetch(words + i / 16 * 64 + WEIGHT_AHEAD / 4 + line);
+        }
 #pragma clang loop unroll(full)
         for (int half = 0; half < 2; half++) {
             __m512i first = _mm512_loadu_si512(words + i / 16 * 64 + half * 32);

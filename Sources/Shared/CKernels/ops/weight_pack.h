@@ -1,25 +1,29 @@
 // Packs frozen weights into the panels of weight.h, once, and takes them apart again.
 // Units: panels.
 //
-// weight_pack_i8: pointers: packed, W int8 [rows][depth]; numbers: rows, depth.
+// weight_pack_i8: pointers: packed, sums of each row [rows] (int32), W int8 [rows][depth];
+//     numbers: rows, depth.
 // weight_pack_lut4: pointers: packed words, packed scales, packed zeros or NULL, codes of W row by
-//     row without gaps, two a byte, the first in the high half; scales and zeros (float32, or NULL);
+//     row without gaps, two a byte, the first in the high half; scales, zeros (float32, or NULL);
 //     numbers: rows, depth, group, block. A scale is for `group` elements of a row, or, where block
 //     is not 0, for `block` elements of all rows in one sequence; the group then divides both.
-// weight_unpack: pointers: W float32 [rows][depth], values, scales, zeros, table;
-//     numbers: format, rows, depth, group, 1 for values rounded to bfloat16. Without int8's scale.
+// weight_unpack: pointers: W float32 [rows][depth], values, scales, zeros, table, scale of each row
+//     of W; the last four may be NULL. numbers: format, rows, depth, group.
 
 static void weight_pack_i8(const ck_args *a, int64_t begin, int64_t end) {
     int64_t rows = a->numbers[0], depth = a->numbers[1], words = (depth + 3) / 4;
-    const int8_t *from = a->pointers[1];
+    const int8_t *from = a->pointers[2];
     for (int64_t panel = begin; panel < end; panel++) {
         int8_t *to = (int8_t *)a->pointers[0] + panel * words * TILE_COLUMNS * 4;
         memset(to, 0, (size_t)(words * TILE_COLUMNS * 4));
         for (int64_t column = 0; column < TILE_COLUMNS; column++) {
             int64_t row = panel * TILE_COLUMNS + column;
+            int32_t sum = 0;
             for (int64_t k = 0; row < rows && k < depth; k++) {
                 to[(k / 4 * TILE_COLUMNS + column) * 4 + k % 4] = from[row * depth + k];
+                sum += from[row * depth + k];
             }
+            if (row < rows) ((int32_t *)a->pointers[1])[row] = sum;
         }
     }
 }
@@ -68,6 +72,7 @@ static void weight_unpack(const ck_args *a, int64_t begin, int64_t end) {
                 .scales = a->pointers[2],
                 .zeros = a->pointers[3],
                 .table = a->pointers[4]};
+    const f32 *row_scales = a->pointers[5];
     _Alignas(64) f32 tile[TILE_COLUMNS * TILE_COLUMNS];
     for (int64_t panel = begin; panel < end; panel++) {
         int64_t row = panel * TILE_COLUMNS;
@@ -77,7 +82,7 @@ static void weight_unpack(const ck_args *a, int64_t begin, int64_t end) {
             weight_fill(&w, panel, k, some, tile);
             for (int64_t i = 0; i < some * rows; i++) {
                 float value = tile[i % some * TILE_COLUMNS + i / some];
-                if (n[4]) value = float_from_bf16(bf16_from_float(value));
+                if (row_scales) value *= row_scales[row + i / some];
                 ((f32 *)a->pointers[0])[(row + i / some) * w.depth + k + i % some] = value;
             }
         }

@@ -4,8 +4,8 @@ extension Tensor {
     /// The sum of all elements, float32, shape `[]`. The order of the additions depends on the
     /// count alone.
     package func sum() -> Tensor {
-        var partial = detached().blockSums()
-        while partial.shape.count > 1 { partial = partial.blockSums() }
+        var partial = detached().blocks(CK_sum_blocks_f32)
+        while partial.shape.count > 1 { partial = partial.blocks(CK_sum_blocks_f32) }
         let (source, type) = (shape, type)
         return partial.reshaped([]).recorded("sum", inputs: [self]) { dy, _ in
             [dy.repeated(to: source, type)]
@@ -26,16 +26,16 @@ extension Tensor {
         return y
     }
 
-    private func blockSums() -> Tensor {
+    /// One float32 number for each block of 4,096 elements, in their order.
+    func blocks(_ kernel: ck_kernel) -> Tensor {
         let block = 4096
         let blocks = max((shape.count + block - 1) / block, 1)
-        let sums = Tensor.empty([blocks], .float32, on: backend)
+        let y = Tensor.empty([blocks], .float32, on: backend)
         backend.enqueue(
             Launch(
-                Kernel(CK_sum_blocks_f32, for: type), [sums.write, read],
-                numbers: [shape.count, block], units: blocks,
-                grain: Launch.grain(elements: block)))
-        return sums
+                Kernel(kernel, for: type), [y.write, read], numbers: [shape.count, block],
+                units: blocks, grain: Launch.grain(elements: block)))
+        return y
     }
 
     /// One float32 number in every place of a shape.

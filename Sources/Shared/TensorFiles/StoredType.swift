@@ -1,0 +1,62 @@
+/// How the elements of a stored tensor are encoded; all of them are little-endian.
+///
+/// The order is that of the format's reference library, by growing alignment: a file stores its
+/// tensors in the reverse of it.
+package enum StoredType: Sendable, Hashable, CaseIterable, Comparable {
+    case bool
+    case float4, float6E2M3, float6E3M2
+    case uint8, int8
+    case float8E5M2, float8E4M3, float8E8M0, float8E4M3FNUZ, float8E5M2FNUZ
+    case int16, uint16, float16, bfloat16
+    case int32, uint32, float32
+    case complex64, float64, int64, uint64
+
+    /// What headers call it, such as `BF16`.
+    package var name: String {
+        switch self {
+        case .bool: "BOOL"
+        case .float4: "F4"
+        case .float6E2M3: "F6_E2M3"
+        case .float6E3M2: "F6_E3M2"
+        case .uint8: "U8"
+        case .int8: "I8"
+        case .float8E5M2: "F8_E5M2"
+        case .float8E4M3: "F8_E4M3"
+        case .float8E8M0: "F8_E8M0"
+        case .float8E4M3FNUZ: "F8_E4M3FNUZ"
+        case .float8E5M2FNUZ: "F8_E5M2FNUZ"
+        case .int16: "I16"
+        case .uint16: "U16"
+        case .float16: "F16"
+        case .bfloat16: "BF16"
+        case .int32: "I32"
+        case .uint32: "U32"
+        case .float32: "F32"
+        case .complex64: "C64"
+        case .float64: "F64"
+        case .int64: "I64"
+        case .uint64: "U64"
+        }
+    }
+
+    /// How many bits one element takes; fewer than eight are packed without padding.
+    package var bits: Int {
+        switch self {
+        case .float4: 4
+        case .float6E2M3, .float6E3M2: 6
+        case .bool, .uint8, .int8: 8
+        case .float8E5M2, .float8E4M3, .float8E8M0, .float8E4M3FNUZ, .float8E5M2FNUZ: 8
+        case .int16, .uint16, .float16, .bfloat16: 16
+        case .int32, .uint32, .float32: 32
+        case .complex64, .float64, .int64, .uint64: 64
+        }
+    }
+
+    /// The type that headers call `name`; nil if there is none.
+    package init?(named name: String) {
+        guard let type = StoredType.byName[name] else { return nil }
+        self = type
+    }
+
+    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.name, $0) })
+}
