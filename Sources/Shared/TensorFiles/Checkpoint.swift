@@ -41,6 +41,9 @@ package struct Checkpoint: Sendable {
         return try files[position].tensor(named: name)
     }
 
+    /// Whether there is a tensor of that name.
+    package func contains(_ name: String) -> Bool { positions[ExactName(name)] != nil }
+
     private init(file: TensorFile) {
         files = [file]
         tensors = file.tensors
