@@ -137,7 +137,6 @@ static const row rows[] = {
     {"max_abs_blocks", {OUT(FLOAT, ROWS), IN(ELEMENT, ALL)}, {LESS, WIDTH}, {0}, ROWS, EXACT},
     {"row_means", {OUT(FLOAT, ROWS), IN(ELEMENT, ALL)}, {WIDTH}, {0}, ROWS, SUMS},
     {"spread_rows", {OUT(ELEMENT, ALL), IN(FLOAT, ROWS)}, {WIDTH}, {1.7f}, ROWS, EXACT},
-    {"square_root", {OUT(FLOAT, ALL), IN(POSITIVE, ALL)}, {0}, {0}, ALL, EXACT},
     {"clip_factor", {OUT(FLOAT, 2), IN(POSITIVE, ROWS)}, {ROWS}, {0.5f, 1}, 1, SUMS},
     {"adamw",
      {OUT(FLOAT, ALL), OUT(FLOAT, ALL), OUT(FLOAT, ALL), IN(FLOAT, ALL), IN(FLOAT, ALL),
