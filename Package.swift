@@ -95,7 +95,7 @@ let package = Package(
         .executableTarget(
             name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
-        tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
+        tests("NumericsTests", ["Base", "CKernels", "Numerics", "TensorFiles"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
