@@ -19,7 +19,7 @@ enum Layout {
             "TensorFiles": ["Base"],
             "Layers": ["Base", "Numerics"],
             "Text": ["Base"],
-            "Images": ["Base", "Numerics", "CCodecs"],
+            "Images": ["Base", "CImages"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
