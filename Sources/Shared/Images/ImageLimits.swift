@@ -9,7 +9,8 @@ package struct ImageLimits: Sendable, Hashable {
     /// Frames of an animation, pages of a TIFF file.
     package var framesMax: Int
 
-    /// Decoding takes at most about 16 bytes of memory a pixel, so the standard needs 1 GiB.
+    /// Decoding takes at most about 24 bytes of memory a pixel (a TIFF file of one strip of six
+    /// 16-bit samples), usually 6; the standard bounds it to 1.5 GiB.
     package init(
         bytesMax: Int = 64 << 20, pixelsMax: Int = 1 << 26, sideMax: Int = 32_768,
         framesMax: Int = 1000
