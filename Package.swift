@@ -35,6 +35,7 @@ let package = Package(
     name: "fovea",
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-images-bench", targets: ["ImagesBench"]),
         .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
@@ -99,6 +100,9 @@ let package = Package(
         .executableTarget(
             name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
+        .executableTarget(
+            name: "ImagesBench", dependencies: ["Base", "Images"],
+            path: "Benchmarks/images/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),

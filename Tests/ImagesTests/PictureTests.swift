@@ -1,4 +1,5 @@
 import Base
+import CImages
 import TestSupport
 import Testing
 
@@ -96,6 +97,25 @@ struct PictureTests {
             for filter in ResampleFilter.allCases {
                 #expect(try image.resized(width: 7, height: 5, filter, backend: backend) == image)
             }
+        }
+    }
+
+    /// The sums are of whole numbers, so which instructions add them up cannot matter.
+    @Test(arguments: [CI_BASE, CI_AVX2, CI_AVX512].map(\.rawValue))
+    func tiersAgree(tier: ci_tier.RawValue) throws {
+        for (width, height, newHeight) in [(1, 9, 4), (5, 40, 17), (16, 7, 30), (37, 64, 3)] {
+            let image = RawFile.noise(width: width, height: height)
+            let expected = try image.resized(width: width, height: newHeight, .lanczos)
+            let table = ResampleTable(from: height, to: newHeight, .lanczos, .pillow)
+            var isHere = true
+            let resized = RGBImage(width, newHeight) { target in
+                isHere = table.withAxis { axis in
+                    ci_resample_rows_in(
+                        ci_tier(rawValue: tier), target.baseAddress, image.pixels, width * 3, &axis)
+                }
+                if !isHere { target.update(repeating: 0) }
+            }
+            #expect(!isHere || resized == expected, "\(width) x \(height)")
         }
     }
 

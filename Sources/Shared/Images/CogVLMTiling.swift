@@ -9,7 +9,8 @@ package struct CogVLMTiling: Sendable, Hashable {
 
     /// Throws unless the square is whole patches.
     package init(tile: Int, patch: Int, merge: Int) throws(ImageError) {
-        guard tile > 0, patch > 0, merge > 0, tile % patch == 0 else {
+        guard (1...ImageSize.sideMax).contains(tile), patch > 0, merge > 0, tile % patch == 0
+        else {
             throw .badSetting(name: "image_size", value: "\(tile) with patches of \(patch)")
         }
         (self.tile, self.patch, self.merge) = (tile, patch, merge)

@@ -28,7 +28,8 @@ package struct ImageLimits: Sendable, Hashable {
     func check(_ header: ImageHeader) throws(ImageError) {
         let (width, height) = (header.width, header.height)
         guard width > 0, height > 0 else { throw .badSize(width: width, height: height) }
-        guard max(width, height) <= sideMax else {
+        // No library takes longer sides, whatever the caller allows.
+        guard max(width, height) <= min(sideMax, Int(Int32.max)) else {
             throw .sideTooLong(width: width, height: height, sideMax: sideMax)
         }
         // No side is 0, so dividing is safe where multiplying could overflow.

@@ -17,7 +17,9 @@ package struct InternVLTiling: Sendable, Hashable {
     package init(
         tile: Int, patch: Int, tileCounts: ClosedRange<Int>, addsThumbnail: Bool = true
     ) throws(ImageError) {
-        guard tile > 0, patch > 0, tile % (2 * patch) == 0 else {
+        guard (1...ImageSize.sideMax).contains(tile), (1...tile).contains(patch),
+            tile % (2 * patch) == 0
+        else {
             throw .badSetting(name: "image_size", value: "\(tile) with patches of \(patch)")
         }
         guard tileCounts.lowerBound > 0, tileCounts.upperBound <= 1024 else {

@@ -10,11 +10,12 @@ package struct LLaVANeXTTiling: Sendable, Hashable {
 
     /// Throws unless tiles are whole patches, and canvases whole tiles.
     package init(tile: Int, patch: Int, pinpoints: [ImageSize]) throws(ImageError) {
-        guard tile > 0, patch > 0, tile % patch == 0 else {
+        guard (1...ImageSize.sideMax).contains(tile), patch > 0, tile % patch == 0 else {
             throw .badSetting(name: "crop_size", value: "\(tile) with patches of \(patch)")
         }
         let fits = pinpoints.allSatisfy {
-            $0.height > 0 && $0.width > 0 && $0.height % tile == 0 && $0.width % tile == 0
+            (1...ImageSize.sideMax).contains($0.height) && $0.height % tile == 0
+                && (1...ImageSize.sideMax).contains($0.width) && $0.width % tile == 0
         }
         guard fits, !pinpoints.isEmpty else {
             throw .badSetting(name: "image_grid_pinpoints", value: "\(pinpoints.count) canvases")

@@ -102,6 +102,7 @@ package struct PatchOrder: Sendable {
     /// Patches each way in the grid, and in a block.
     package let rows, columns, merge: Int
 
+    /// Rows and columns must be whole blocks.
     package init(rows: Int, columns: Int, merge: Int) {
         (self.rows, self.columns, self.merge) = (rows, columns, merge)
     }

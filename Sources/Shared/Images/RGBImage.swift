@@ -9,7 +9,9 @@ package struct RGBImage: Sendable, Hashable {
 
     /// Nil unless there are three bytes for each of the pixels.
     package init?(width: Int, height: Int, pixels: [UInt8]) {
-        guard width > 0, height > 0, pixels.count == width * height * 3 else { return nil }
+        guard width > 0, height > 0, width <= pixels.count, height <= pixels.count / width,
+            pixels.count == width * height * 3
+        else { return nil }
         (self.width, self.height, self.pixels) = (width, height, pixels)
     }
 

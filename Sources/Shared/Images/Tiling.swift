@@ -13,6 +13,9 @@ package struct ImageSize: Sendable, Hashable {
     /// Height times width.
     package var area: Int { height * width }
 
+    /// Sides of tiles and canvases that a model file may ask for.
+    static let sideMax = 1 << 14
+
     func checked() throws(ImageError) -> ImageSize {
         guard height > 0, width > 0 else { throw .badSize(width: width, height: height) }
         return self

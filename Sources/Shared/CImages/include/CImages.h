@@ -83,6 +83,10 @@ typedef struct {
 
 // `out` has `axis.count` rows of `row_bytes` each.
 void ci_resample_rows(uint8_t *out, const uint8_t *in, size_t row_bytes, const ci_axis *axis);
+// The same with the instructions of one tier; false if this processor lacks them.
+typedef enum { CI_BASE, CI_AVX2, CI_AVX512 } ci_tier;
+bool ci_resample_rows_in(ci_tier tier, uint8_t *out, const uint8_t *in, size_t row_bytes,
+                         const ci_axis *axis);
 // `in` has rows of `width` RGB pixels, `out` of `axis.count` ones. False if memory ran out.
 bool ci_resample_columns(uint8_t *out, const uint8_t *in, size_t width, size_t height,
                          const ci_axis *axis);
