@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the tensor engine beside torch (MKL, oneDNN) and bitsandbytes, in turn, two threads.
+"""Measures the tensor engine beside torch (MKL, oneDNN) and bitsandbytes, two threads each.
 
 Both sides are processes that read a task a line and answer with the seconds it takes; a round asks
 one, then the other, and medians of several rounds count. What the machine can do at most is
@@ -159,19 +159,25 @@ def main() -> None:
     for task in tasks:
         found.append((task, measure(task, ours, peer)))
         print(f"  {task.name}", file=sys.stderr, flush=True)
+        write(found, limits[0])
     for side in (ours, peer):
         if side:
             side.close()
     limits.append({name: values[1] for name, values in probe().items()})
     best = {name: max(each[name] for each in limits) for name in limits[0]}
     print("limits (2 threads):", ", ".join(f"{n} {v:.0f} G/s" for n, v in best.items()))
+    write(found, best)
+
+
+def write(found: list[tuple[Task, tuple]], limits: dict) -> None:
+    """Leaves what was found so far in bench-results."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True,
                             capture_output=True, text=True).stdout.strip()
     results = ROOT / "bench-results"
     results.mkdir(exist_ok=True)
-    rows = [row(task, seconds, best) for task, seconds in found]
+    rows = [row(task, seconds, limits) for task, seconds in found]
     (results / "numerics.json").write_text(json.dumps(
-        {"part": "numerics", "machine": machine(), "commit": commit, "limits": best,
+        {"part": "numerics", "machine": machine(), "commit": commit, "limits": limits,
          "rows": rows}, indent=1))
 
 

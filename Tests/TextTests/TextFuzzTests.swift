@@ -41,7 +41,8 @@ struct TextFuzzTests {
         let sources = [
             BuiltInTemplates.vicuna, BuiltInTemplates.mistral, BuiltInTemplates.qwen,
             BuiltInTemplates.internVLChat,
-            "{% set ns = namespace(n=1) %}{{ [1, 'a'][::-1] | tojson(indent=2) }}{% set x %}a{% endset %}"
+            "{% set ns = namespace(n=1) %}{{ [1, 'a'][::-1] | tojson(indent=2) }}"
+                + "{% set x %}a{% endset %}"
                 + "{{ 'a b'.split() | join('-') ~ (1 if x is defined else 2) }}{{ 7 // -2 % 3 }}",
         ].map { Array($0.utf8) }
         let messages = [

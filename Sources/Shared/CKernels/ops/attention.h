@@ -77,10 +77,10 @@ static ITEM NAME(attention_item_of)(const ck_args *a, int64_t unit) {
 static void NAME(attention_reserve)(ITEM *item) {
     int64_t rows = item->blocks * CK_ATTENTION_ROWS, keys = CK_ATTENTION_KEYS;
     int64_t states = item->blocks * (int64_t)(sizeof(attention_sums) / sizeof(f32));
-    int64_t sizes[] = {rows * item->units, keys * item->units, keys * item->stride,
-                       keys * CK_ATTENTION_ROWS + CK_ATTENTION_ROWS, TILE_ROWS * keys, CK_ATTENTION_ROWS,
-                       rows * item->stride, rows * item->stride, states, states,
-                       2 * keys * item->width};
+    int64_t scores = (keys + 1) * CK_ATTENTION_ROWS, out = rows * item->stride;
+    int64_t sizes[] = {rows * item->units, keys * item->units, keys * item->stride, scores,
+                       TILE_ROWS * keys, CK_ATTENTION_ROWS, out, out, states, states,
+                       keys * item->width};
     int64_t total = 0, places[11];
     for (int i = 0; i < 11; i++) places[i] = total, total += (sizes[i] + 15) / 16 * 16;
     f32 *memory = ck_scratch((size_t)total * sizeof(f32));
@@ -249,7 +249,8 @@ static void NAME(attention)(const ck_args *a, int64_t begin, int64_t end) {
         NAME(attention_pack_queries)(&item);
         for (int64_t block = 0; block < item.blocks; block++) attention_clear(&item.all[block]);
         for (int64_t key = item.begin; key < item.end; key += CK_ATTENTION_KEYS) {
-            bool begins = key % CK_ATTENTION_PART == 0, joins = key - item.begin >= CK_ATTENTION_PART;
+            bool begins = key % CK_ATTENTION_PART == 0;
+            bool joins = key - item.begin >= CK_ATTENTION_PART;
             attention_sums *sums = joins ? item.part : item.all;
             int64_t keys = item.end - key < CK_ATTENTION_KEYS ? item.end - key : CK_ATTENTION_KEYS;
             NAME(attention_pack_keys)(&item, key, keys);

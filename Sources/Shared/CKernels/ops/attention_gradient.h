@@ -26,8 +26,7 @@ typedef struct NAME(attention_slope) {
     // of a block of query rows,
     f32 *q, *dy, *q_across, *dy_across, *dq, *logs, *sums;
     // and of both together: weights and slopes [row][CK_ATTENTION_KEYS], slopes as A of dq.
-    f32 *p, *ds, *packed;
-    bf16 *halves;
+    f32 *p, *ds, *packed, *halves;
 } NAME(attention_slope);
 #define SLOPE NAME(attention_slope)
 
@@ -64,7 +63,7 @@ static void NAME(attention_slope_reserve)(SLOPE *s) {
         {&s->dk, held * stride}, {&s->dv, held * stride}, {&s->q, rows * lines},
         {&s->dy, rows * lines}, {&s->q_across, rows * stride}, {&s->dy_across, rows * stride},
         {&s->dq, rows * stride}, {&s->logs, rows}, {&s->sums, rows}, {&s->p, pairs},
-        {&s->ds, pairs}, {&s->packed, pairs}, {(f32 **)&s->halves, pairs / 2},
+        {&s->ds, pairs}, {&s->packed, pairs}, {&s->halves, pairs / 2},
     };
     int64_t count = sizeof parts / sizeof *parts, total = 0;
     for (int64_t i = 0; i < count; i++) total += (parts[i].size + 15) / 16 * 16;
@@ -180,7 +179,7 @@ static void NAME(attention_add_rows)(const SLOPE *s, int64_t key, int64_t packed
         int64_t lines = rows - row < strip ? rows - row : strip, at = row * CK_ATTENTION_KEYS;
         f32 *to = s->packed + row * units;
         if (tile_unit(s->type) == 2) {
-            NAME(tile_pack_lines)(s->type, to, lines, (const T *)(s->halves + at),
+            NAME(tile_pack_lines)(s->type, to, lines, (const T *)s->halves + at,
                                   CK_ATTENTION_KEYS, lines, keys);
         } else {
             tile_pack_lines_f32(TILE_F32, to, lines, s->ds + at, CK_ATTENTION_KEYS, lines, keys);
@@ -214,7 +213,7 @@ static void NAME(attention_slopes_of)(SLOPE *s, int64_t row, int64_t rows) {
         attention_block block = {
             .p = s->p,
             .ds = s->ds,
-            .halves = s->halves,
+            .halves = (bf16 *)s->halves,
             .logs = s->logs,
             .sums = s->sums,
             .rows = rows,

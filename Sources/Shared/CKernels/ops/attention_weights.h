@@ -36,8 +36,9 @@ TILE_INLINE void attention_store(tile_type type, f32 *scores, int64_t key, vec e
         return;
     }
 #endif
-    vec_store_f32(scores + key * CK_ATTENTION_ROWS, type == TILE_BF16 ? tile_rounded(even) : even);
-    vec_store_f32(scores + (key + 1) * CK_ATTENTION_ROWS, type == TILE_BF16 ? tile_rounded(odd) : odd);
+    if (type == TILE_BF16) even = tile_rounded(even), odd = tile_rounded(odd);
+    vec_store_f32(scores + key * CK_ATTENTION_ROWS, even);
+    vec_store_f32(scores + (key + 1) * CK_ATTENTION_ROWS, odd);
 }
 
 // LANES rows of a block. A key more is masked where their number is odd.

@@ -4,8 +4,8 @@ extension Tensor {
     ///
     ///     p = softmax(scale · q kᵀ) over the keys that a query sees        y = p v
     ///
-    /// Query head h uses key head h / (H / G). A row's result depends on its own sequence alone: not
-    /// on the rest of the batch, nor on which queries of the sequence are with it.
+    /// Query head h uses key head h / (H / G). A row's result depends on its own sequence alone:
+    /// not on the rest of the batch, nor on which queries of the sequence are with it.
     ///
     /// - Parameters:
     ///   - k: `[M, G, K]`, where self is the queries, `[N, H, K]`

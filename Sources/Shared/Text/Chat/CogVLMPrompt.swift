@@ -45,9 +45,9 @@ package struct CogVLMPrompt: Sendable {
         for (index, message) in messages.enumerated() {
             let expected: ChatMessage.Role = index % 2 == 0 ? .user : .assistant
             guard message.role == expected else {
+                let role = message.role.rawValue
                 throw .conversation(
-                    why:
-                        "message \(index) of a CogVLM conversation is from \(message.role.rawValue);"
+                    why: "message \(index) of a CogVLM conversation is from \(role);"
                         + " user and assistant take turns, and there is no system text")
             }
             guard message.images == 0 || index == 0 else {

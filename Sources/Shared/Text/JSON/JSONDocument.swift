@@ -51,9 +51,13 @@ package struct JSONNode: Sendable {
 
     private var node: JSONDocument.Node { document.nodes[index] }
 
+    /// Whether it is `null`.
     package var isNull: Bool { node.kind == .null }
+    /// Whether it is a string.
     package var isString: Bool { node.kind == .string }
+    /// Whether it is an array.
     package var isArray: Bool { node.kind == .array }
+    /// Whether it is an object.
     package var isObject: Bool { node.kind == .object }
 
     /// The truth value; nil if it is none.

@@ -130,7 +130,7 @@ extension Pattern {
         let isPlain = behavior == .isolated
         try bytes.withUnsafeBufferPointer { all throws(TokenizerError) in
             for word in words {
-                // Within a pre-tokeniser each word is a text of its own: look-ahead stops at its end.
+                // Each word is a text of its own: look-ahead stops at its end.
                 let text = UnsafeBufferPointer(rebasing: all[word])
                 let start = word.lowerBound
                 var (position, gap) = (0, 0)

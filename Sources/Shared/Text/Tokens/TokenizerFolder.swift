@@ -117,11 +117,10 @@ enum ByteLevelFiles {
         for (rank, line) in lines.enumerated() {
             let halves = line.split(separator: 0x20)
             guard halves.count == 2 else {
+                let seen = String(decoding: line.prefix(40), as: UTF8.self)
                 throw .malformed(
                     file: "merges.txt", place: "merge \(rank)",
-                    why:
-                        "needs two tokens, has '\(String(decoding: line.prefix(40), as: UTF8.self))'"
-                )
+                    why: "needs two tokens, has '\(seen)'")
             }
             try BytePairReader.add(
                 Array(halves[0]), Array(halves[1]), rank: rank, to: &model, file: "merges.txt")
