@@ -81,12 +81,14 @@ let package = Package(
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
         shared("TensorFiles", ["Base"]),
+        shared("Layers", ["Base", "Numerics", "TensorFiles"]),
         shared("Text", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
         service("TrainerService"),
         service("InferenceService"),
         tests("BaseTests", ["Base"]),
+        tests("LayersTests", ["Base", "Layers", "Numerics", "TensorFiles"]),
         tests("MessagesTests", ["Base", "Messages", "TestSupport"]),
         .target(
             name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
@@ -100,11 +102,11 @@ let package = Package(
         .executableTarget(
             name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
+        tests("NumericsTests", ["Base", "CKernels", "Numerics", "TensorFiles"]),
         .executableTarget(
             name: "ImagesBench", dependencies: ["Base", "Images"],
             path: "Benchmarks/images/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
-        tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
