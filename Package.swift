@@ -49,6 +49,7 @@ let package = Package(
         system("CZlib", pkgConfig: "zlib"),
         system("CCrypto", pkgConfig: "libcrypto"),
         system("CMicroHTTPD", pkgConfig: "libmicrohttpd"),
+        system("CSQLite", pkgConfig: "sqlite3"),
         shared("Base", []),
         .target(
             name: "CWire", dependencies: ["CProtobufC"], path: "Sources/Shared/CWire",
@@ -80,6 +81,7 @@ let package = Package(
             cSettings: strictC + [.unsafeFlags(["-O3"])],
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
+        shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
         shared("TensorFiles", ["Base"]),
         shared("Text", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
@@ -106,6 +108,7 @@ let package = Package(
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
+        tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),

@@ -12,7 +12,7 @@ enum Layout {
             "Base": [],
             "Digests": ["Base", "CCrypto"],
             "RPC": ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
-            "Storage": ["Base", "CSQLite"],
+            "Storage": ["Base", "Digests", "CLinux", "CSQLite"],
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],

@@ -1,4 +1,4 @@
-package import Base
+import Base
 import CSQLite
 
 /// One connection to a catalogue. Belongs to one thread at a time; `Database` gives it one.
@@ -48,9 +48,9 @@ package final class Connection {
     }
 
     /// Calls `body` with each row, until it returns false.
-    package func each<E: Error>(
-        _ sql: String, _ values: [SQLValue], _ body: (Row) throws(E) -> Bool
-    ) throws(E) where E == StorageError {
+    package func each(
+        _ sql: String, _ values: [SQLValue], _ body: (Row) throws(StorageError) -> Bool
+    ) throws(StorageError) {
         let statement = try take(sql)
         defer { giveBack(statement, sql) }
         for (index, value) in values.enumerated() {

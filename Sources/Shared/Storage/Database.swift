@@ -1,4 +1,4 @@
-package import Base
+import Base
 
 /// A catalogue: a SQLite file in WAL mode, and the thread that its connection lives on.
 ///
@@ -51,6 +51,7 @@ package actor Database {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unowned }
 
     /// Runs `body` in a transaction. What it returns is on disk when this returns.
+    @discardableResult
     package func write<R: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> R
     ) async throws -> R {
