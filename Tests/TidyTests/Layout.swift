@@ -5,6 +5,7 @@ enum Layout {
     static let imports: [String: Set<String>] = {
         let service: Set = [
             "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
+            "Quality",
         ]
         let models: Set = ["Base", "Numerics", "TensorFiles", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
@@ -19,6 +20,7 @@ enum Layout {
             "TensorFiles": ["Base"],
             "Layers": ["Base", "Numerics"],
             "Text": ["Base"],
+            "Quality": ["Base", "Text", "Images"],
             "Images": ["Base", "Numerics", "CCodecs"],
             "Models": models,
             "Generation": models.union(["Models"]),
