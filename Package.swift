@@ -21,9 +21,9 @@ func system(_ name: String, pkgConfig: String? = nil) -> Target {
     .systemLibrary(name: name, path: "Sources/Shared/System/\(name)", pkgConfig: pkgConfig)
 }
 
-func service(_ name: String) -> Target {
+func service(_ name: String, _ more: [Target.Dependency] = []) -> Target {
     .executableTarget(
-        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"],
+        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"] + more,
         path: "Sources/\(name)", swiftSettings: strict)
 }
 
@@ -84,8 +84,9 @@ let package = Package(
         shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
         shared("TensorFiles", ["Base"]),
         shared("Text", ["Base"]),
+        shared("Quality", ["Base", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
-        service("DatasetService"),
+        service("DatasetService", ["Digests", "Images", "Quality", "Storage", "Text"]),
         service("TrainerService"),
         service("InferenceService"),
         tests("BaseTests", ["Base"]),
@@ -110,7 +111,14 @@ let package = Package(
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
+        tests("QualityTests", ["Base", "Quality", "TestSupport", "Text"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
+        tests(
+            "DatasetTests",
+            [
+                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "RPC",
+                "Storage", "TestSupport", "Text",
+            ]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),
     ],

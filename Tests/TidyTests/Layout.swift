@@ -5,6 +5,7 @@ enum Layout {
     static let imports: [String: Set<String>] = {
         let service: Set = [
             "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
+            "Quality",
         ]
         let models: Set = ["Base", "Numerics", "TensorFiles", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
@@ -20,6 +21,7 @@ enum Layout {
             "Layers": ["Base", "Numerics"],
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
+            "Quality": ["Base", "Text", "Images"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),

@@ -33,10 +33,9 @@ extension Catalogue {
     func undone<Response: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Response
     ) async throws -> Response {
-        struct Undo: Error { let response: Response }
         do {
             return try await writer.write { db in throw Undo(response: try body(db)) }
-        } catch let undo as Undo {
+        } catch let undo as Undo<Response> {
             return undo.response
         }
     }
@@ -46,4 +45,9 @@ extension Catalogue {
         let digits = String(UInt64.random(in: .min ... .max), radix: 36)
         return "d" + digits.prefix(12)
     }
+}
+
+/// Carries an answer out of a transaction that is not to stay.
+private struct Undo<Response: Sendable>: Error {
+    let response: Response
 }

@@ -26,17 +26,7 @@ struct Picture: Sendable {
     init(
         _ bytes: Bytes, upload: Digest256, limits: Messages.ImageLimits
     ) throws(Rejection) {
-        let decoded: DecodedImage
-        do throws(ImageError) {
-            let header = try ImageHeader(reading: bytes, limits: limits.decoding)
-            try Self.checkSides(header.width, header.height, limits)
-            decoded = try DecodedImage(
-                decoding: bytes, DecodeOptions(limits: limits.decoding))
-        } catch let error as ImageError {
-            throw Rejection(error)
-        } catch {
-            throw error
-        }
+        let decoded = try Self.decoded(bytes, limits)
         guard !decoded.isDamaged else {
             throw Rejection(
                 .imageUnreadable, seen: "\(bytes.count) bytes of \(decoded.header.format.name)",
@@ -73,6 +63,20 @@ struct Picture: Sendable {
                 allowed: "\(limits.sideMin) pixels or more a side",
                 "the image is too small to show anything")
         }
+    }
+
+    private static func decoded(
+        _ bytes: Bytes, _ limits: Messages.ImageLimits
+    ) throws(Rejection) -> DecodedImage {
+        let decoded: DecodedImage
+        do throws(ImageError) {
+            decoded = try DecodedImage(
+                decoding: bytes, DecodeOptions(limits: limits.decoding))
+        } catch {
+            throw Rejection(error)
+        }
+        try checkSides(decoded.image.width, decoded.image.height, limits)
+        return decoded
     }
 
     private static func cleaned(

@@ -14,6 +14,7 @@ struct Catalogue: Sendable {
     /// Long reads: freezing, exports, inspections.
     let scanner: Database
     let blobs: BlobStore
+    let pictures: PictureReader
     let clock: @Sendable () -> Int64
     private let lock: FolderLock
 
@@ -23,24 +24,12 @@ struct Catalogue: Sendable {
     ) throws(StorageError) {
         lock = try FolderLock(folder: folder)
         let path = "\(folder)/catalogue.sqlite"
-        writer = try Database(path: path, migrations: Schema.migrations)
+        writer = try Database(path: path, migrations: Schema.migrations, cleanUp: Schema.cleanUp)
         reader = try Database(readingFrom: path)
         scanner = try Database(readingFrom: path)
         blobs = try BlobStore(folder: "\(folder)/blobs")
+        pictures = PictureReader(blobs)
         self.clock = clock
-    }
-
-    /// Removes versions that a crash left half frozen. Called once, before anything is served.
-    func removeUnfinished() async throws {
-        try await writer.write { db in
-            let unfinished = SQLValue(Int(VersionState.freezing.rawValue))
-            try db.run(
-                """
-                DELETE FROM version_rows WHERE version_id IN (
-                    SELECT id FROM versions WHERE state = ?)
-                """, unfinished)
-            try db.run("DELETE FROM versions WHERE state = ?", unfinished)
-        }
     }
 
     /// Answers a repeated request as the first time, for a day; else does what it asks.

@@ -6,6 +6,12 @@ import Storage
 /// said at one time. Revisions never change, so a version is a list of them. Erasing a row empties
 /// its revisions; everything that lists them says so.
 enum Schema {
+    /// Removes versions that a crash left half frozen.
+    static let cleanUp = """
+        DELETE FROM version_rows WHERE version_id IN (SELECT id FROM versions WHERE state = 1);
+        DELETE FROM versions WHERE state = 1
+        """
+
     static let migrations = [
         Migration(
             "catalogue",

@@ -22,8 +22,12 @@ package actor Database {
 
     /// Opens a catalogue; makes the file if it is not there.
     ///
-    /// - Parameter migrations: the schema in steps; those missing are applied
-    package init(path: String, migrations: [Migration]) throws(StorageError) {
+    /// - Parameters:
+    ///   - migrations: the schema in steps; those missing are applied
+    ///   - cleanUp: statements that remove what a crash left unfinished
+    package init(
+        path: String, migrations: [Migration], cleanUp: String = ""
+    ) throws(StorageError) {
         executor = ThreadExecutor(named: "catalogue")
         let connection = try Connection(path: path, mode: .readWrite)
         try connection.script(
@@ -37,6 +41,7 @@ package actor Database {
             PRAGMA journal_size_limit = 67108864;
             """)
         try connection.migrate(migrations)
+        try connection.script("BEGIN IMMEDIATE; \(cleanUp); COMMIT")
         self.connection = connection
     }
 
