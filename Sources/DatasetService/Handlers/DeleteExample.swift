@@ -74,7 +74,7 @@ extension Connection {
             """
             DELETE FROM dataset_images WHERE dataset_id = ?1 AND image_id = ?2 AND NOT EXISTS (
                 SELECT 1 FROM revision_images
-                JOIN revisions ON revisions.id = revision_id
+                JOIN revisions ON revisions.id = revision_images.revision_id
                 JOIN examples ON examples.id = example_id
                 WHERE image_id = ?2 AND dataset_id = ?1)
             """, .integer(dataset), .integer(image))
