@@ -1,4 +1,4 @@
-"""Fills in Tests/Goldens/quality/{hashes,variants,measures}.json: images as other software sees them.
+"""Fills in Tests/Goldens/quality/{hashes,variants,measures}.json: what others see in images.
 
     pip install ImageHash==4.3.2 pillow==13.0.0 scipy==1.12.0 scikit-image==0.26.0 && \
         python scripts/make-goldens/quality_images.py
@@ -93,6 +93,13 @@ def variants():
     ])
 
 
+def area_mean(image, width, height):
+    """Each pixel repeated, so that new pixels cover whole numbers of them."""
+    grey = np.asarray(image).astype(float).repeat(height, 0).repeat(width, 1)
+    blocks = grey.reshape(height, image.height, width, image.width)
+    return Image.fromarray(np.rint(blocks.mean((1, 3))).astype(np.uint8))
+
+
 def measured(image):
     grey = np.asarray(image.convert("L")).astype(float)
     kernel = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
@@ -116,7 +123,7 @@ def measures():
             "width": 40, "height": 31,
             "rgb": base64.b64encode(np.asarray(small).tobytes()).decode(),
             "grey": encoded(small),
-            "reduced": encoded(small.convert("L").resize((13, 17), Image.BOX)),
+            "reduced": encoded(area_mean(small.convert("L"), 13, 17)),
             "measures": measured(small),
         })
     write("measures.json", cases[:6])

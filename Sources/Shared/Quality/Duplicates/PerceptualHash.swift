@@ -17,7 +17,8 @@ package enum PerceptualHash {
     /// lighter to the right. Cheaper, and less steady under noise.
     package static func differences(_ image: GreyImage) -> UInt64 {
         let pixels = image.averaged(width: 9, height: 8).pixels
-        return bits((0..<64).map { pixels[$0 / 8 * 9 + $0 % 8 + 1] > pixels[$0 / 8 * 9 + $0 % 8] })
+        let left = (0..<64).map { $0 / 8 * 9 + $0 % 8 }
+        return bits(left.map { pixels[$0 + 1] > pixels[$0] })
     }
 
     /// Whether a picture is so even that its hash says nothing of it: the low frequencies except
@@ -25,8 +26,8 @@ package enum PerceptualHash {
     /// compared by their bytes alone.
     package static func isFlat(_ image: GreyImage) -> Bool {
         let values = lowFrequencies(image.averaged(width: 32, height: 32)).dropFirst()
-        // By Parseval the mean square of the picture is Σ X² / (2 · 32 · 32)², those of the first
-        // row and column counting half, which is left out here.
+        // By Parseval the mean square of the picture is Σ X² / (2 · 32 · 32)²; those of the
+        // first row and column count half, which is left out here.
         let power = values.reduce(0) { $0 + $1 * $1 }
         return power.squareRoot() / (2 * 32 * 32) < 1
     }
