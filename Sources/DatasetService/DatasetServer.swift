@@ -40,6 +40,7 @@ enum DatasetServer {
         router.declare(service: Datasets.name, methods: Datasets.methods)
         registerDatasets(catalogue, &router)
         registerExamples(catalogue, threads, &router)
+        registerVersions(catalogue, &router)
         return router
     }
 
@@ -76,6 +77,25 @@ enum DatasetServer {
         }
         router.register(Datasets.deleteExample, needs: .operator_) { request, context in
             try await catalogue.delete(request, by: context.principal)
+        }
+    }
+
+    private static func registerVersions(_ catalogue: Catalogue, _ router: inout Router) {
+        let freeze = FreezeVersion(catalogue: catalogue)
+        router.register(Datasets.freezeVersion, needs: .trainer) { request, context in
+            try await freeze(request, context)
+        }
+        router.register(Datasets.getVersion, needs: .reader) { request, _ in
+            try await catalogue.get(request)
+        }
+        router.register(Datasets.listVersions, needs: .reader) { request, _ in
+            try await catalogue.list(request)
+        }
+        router.register(Datasets.diffVersions, needs: .reader) { request, _ in
+            try await catalogue.diff(request)
+        }
+        router.register(Datasets.streamExamples, needs: .trainer) { request, _, responses in
+            try await StreamExamples(request, catalogue).run(to: responses)
         }
     }
 }

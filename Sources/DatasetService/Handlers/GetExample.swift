@@ -39,7 +39,7 @@ extension Catalogue {
     /// Puts image bytes into a row: as stored, or as thumbnails of a side.
     func attachContent(to row: inout Example, side: Int) async throws {
         let digests = row.images.map(\.imageSha256)
-        let contents = try await pictures.contents(digests, side: side)
+        let contents = try await nextPictureReader().contents(digests, side: side)
         for (index, content) in contents.enumerated() { row.images[index].content = content }
     }
 }

@@ -14,7 +14,9 @@ struct Catalogue: Sendable {
     /// Long reads: freezing, exports, inspections.
     let scanner: Database
     let blobs: BlobStore
-    let pictures: PictureReader
+    /// Threads that read images, given to streams in turn.
+    private let pictureReaders: [PictureReader]
+    private let picturesGiven = Lock(0)
     let clock: @Sendable () -> Int64
     private let lock: FolderLock
 
@@ -28,8 +30,18 @@ struct Catalogue: Sendable {
         reader = try Database(readingFrom: path)
         scanner = try Database(readingFrom: path)
         blobs = try BlobStore(folder: "\(folder)/blobs")
-        pictures = PictureReader(blobs)
+        let blobs = blobs
+        pictureReaders = (0..<4).map { _ in PictureReader(blobs) }
         self.clock = clock
+    }
+
+    /// The reader that was given out longest ago.
+    func nextPictureReader() -> PictureReader {
+        let number = picturesGiven.with { given in
+            given = (given + 1) % pictureReaders.count
+            return given
+        }
+        return pictureReaders[number]
     }
 
     /// Answers a repeated request as the first time, for a day; else does what it asks.
