@@ -10,21 +10,7 @@ enum DatasetServer {
         summary: "images, annotation, quality, augmentation, versions.",
         ports: (service: 7101, metrics: 9101),
         services: [Datasets.name],
-        verbs: [
-            .later("create", "Create a dataset."),
-            .later("import", "Bring rows and images in."),
-            .later("annotate", "Label rows, blind."),
-            .later("agreement", "Show how far annotators agree."),
-            .later("adjudicate", "Decide where they do not."),
-            .later("inspect", "Check quality, duplicates and balance."),
-            .later("preview", "Show what augmentation does."),
-            .later("freeze", "Freeze a version."),
-            .later("list", "List datasets or versions."),
-            .later("show", "Show one of them."),
-            .later("diff", "Compare two versions."),
-            .later("export", "Write a version to files."),
-            .later("stream", "Print the rows that training would see."),
-        ],
+        verbs: Verb.ofDatasets,
         compose: router)
 
     private static func router(_ composition: Composition) throws -> Router {

@@ -86,7 +86,8 @@ enum Pets {
     /// A PNG of noise: different for each seed, never near another.
     static func image(_ seed: Int, width: Int = 32, height: Int = 24) throws -> RGBImage {
         var random = SeededRandom(seed: UInt64(seed))
-        let pixels = (0..<(width * height * 3)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        let pixels = (0..<(width * height * 3)).map { _ in UInt8(truncatingIfNeeded: random.next())
+        }
         guard let image = RGBImage(width: width, height: height, pixels: pixels) else {
             throw ImageError.badSize(width: width, height: height)
         }

@@ -102,9 +102,11 @@ struct StreamExamples: Sendable {
         _ places: inout ArraySlice<Int>, _ order: SeededOrder?
     ) -> Task<[PlacedRow], any Error>? {
         guard !places.isEmpty else { return nil }
-        let meanBytes = Int(reader.version.stored.imageBytes)
+        let meanBytes =
+            Int(reader.version.stored.imageBytes)
             / max(1, Int(reader.version.stored.exampleCount))
-        let count = request.omitImages
+        let count =
+            request.omitImages
             ? Self.batchRows : max(1, min(Self.batchRows, Self.batchBytes / max(1, meanBytes)))
         let chosen = Array(places.prefix(count))
         places = places.dropFirst(count)
@@ -122,9 +124,10 @@ struct StreamExamples: Sendable {
     {
         guard let example = placed.row.example else { return nil }
         var message = StreamedExample()
-        message.example = ExampleName(
-            dataset: reader.version.name.dataset, rowID: placed.row.rowID
-        ).description
+        message.example =
+            ExampleName(
+                dataset: reader.version.name.dataset, rowID: placed.row.rowID
+            ).description
         message.images = try await images(example, placed.row.contents)
         message.turns = example.turns
         message.regions = example.regions

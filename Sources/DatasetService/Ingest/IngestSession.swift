@@ -79,7 +79,9 @@ struct IngestWorkers: Sendable {
 
     private func parts(of rows: [ArrivedRow]) -> [ArraySlice<ArrivedRow>] {
         let size = max(1, (rows.count + workers.count - 1) / workers.count)
-        return stride(from: 0, to: rows.count, by: size).map { rows[$0..<min($0 + size, rows.count)] }
+        return stride(from: 0, to: rows.count, by: size).map {
+            rows[$0..<min($0 + size, rows.count)]
+        }
     }
 }
 
@@ -341,7 +343,8 @@ extension Catalogue {
                     SELECT row_sha = ? FROM examples JOIN revisions ON revisions.id = revision_id
                     WHERE dataset_id = ? AND row_id = ?
                     """, SQLValue(row.payload.sha256), .integer(terms.dataset.id),
-                    .text(row.rowID)) { $0.bool(0) }
+                    .text(row.rowID)
+                ) { $0.bool(0) }
                 let verdict: RowVerdict =
                     switch (same, terms.header.conflictPolicy) {
                     case (true?, _): .duplicate

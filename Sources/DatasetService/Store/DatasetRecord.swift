@@ -46,7 +46,8 @@ struct DatasetRecord: Sendable {
         }
         let number = try db.first(
             "SELECT max(number) FROM versions WHERE dataset_id = ? AND state = ?", key,
-            SQLValue(Int(VersionState.succeeded.rawValue))) { $0.int(0) }
+            SQLValue(Int(VersionState.succeeded.rawValue))
+        ) { $0.int(0) }
         if let number, number > 0 {
             message.latestVersion = VersionName(dataset: name.id, number: number).description
         }

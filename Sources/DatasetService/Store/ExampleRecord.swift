@@ -64,7 +64,8 @@ extension Connection {
             SELECT \(ExampleRecord.columns) FROM examples
             LEFT JOIN revisions ON revisions.id = revision_id
             WHERE dataset_id = ? AND row_id = ?
-            """, .integer(dataset.id), .text(name.rowID)) { ExampleRecord($0) }
+            """, .integer(dataset.id), .text(name.rowID)
+        ) { ExampleRecord($0) }
         return row.map { (dataset, $0) }
     }
 

@@ -71,6 +71,7 @@ extension Connection {
             SELECT count(*) FROM version_rows
             JOIN revisions ON revisions.id = revision_id
             WHERE version_id = ? AND split = coalesce(?, split) AND payload IS NULL
-            """, .integer(version.id), chosen) { $0.int(0) } ?? 0
+            """, .integer(version.id), chosen
+        ) { $0.int(0) } ?? 0
     }
 }

@@ -170,8 +170,8 @@ extension FreezeScan {
         let found = DuplicateClusters(
             of: places.map { imageHashes[$0] }, distanceMax: Int(terms.spec.hashDistanceMax ?? 0))
         var result = [Int32?](repeating: nil, count: imageHashes.count)
-        for (number, place) in places.enumerated() {
-            if found.nearestBits[number] != nil { result[place] = found.firsts[number] }
+        for (number, place) in places.enumerated() where found.nearestBits[number] != nil {
+            result[place] = found.firsts[number]
         }
         return result
     }

@@ -93,7 +93,8 @@ struct VersionDraft: Sendable {
             row.shareBasisPointsMin = wanted.shareBasisPointsMin
             row.shareBasisPointsMax = wanted.shareBasisPointsMax
             let top = wanted.shareBasisPointsMax == 0 ? 10_000 : wanted.shareBasisPointsMax
-            row.met = row.shareBasisPoints >= wanted.shareBasisPointsMin
+            row.met =
+                row.shareBasisPoints >= wanted.shareBasisPointsMin
                 && row.shareBasisPoints <= top
             return row
         }

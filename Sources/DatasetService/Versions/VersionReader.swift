@@ -39,7 +39,8 @@ struct VersionReader: Sendable {
                 """
                 SELECT position FROM version_rows JOIN revisions ON revisions.id = revision_id
                 WHERE version_id = ? AND split = ? AND payload IS NULL
-                """, key, SQLValue(Int(split.rawValue))) { $0.int(0) }
+                """, key, SQLValue(Int(split.rawValue))
+            ) { $0.int(0) }
         }
     }
 

@@ -31,6 +31,7 @@ package actor BlobStore {
         for name in try BlobStore.names(in: "\(root)/partial") { unlink("\(root)/partial/\(name)") }
     }
 
+    /// The thread of this object.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unowned }
 
     /// Whether the blob is there.

@@ -53,6 +53,7 @@ package actor Database {
         try connection.script("PRAGMA query_only = ON; PRAGMA cache_size = -16384;")
     }
 
+    /// The thread of this object.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unowned }
 
     /// Runs `body` in a transaction. What it returns is on disk when this returns.
