@@ -92,8 +92,6 @@ extension Verb {
         options: datasetOptions
     ) { try await DatasetVerb($0).show() }
 
-    private static let export = Verb.later("export", "Write a version to files.")
-
     private static let diff = Verb(
         "diff", "Compare two versions.", operands: "DATASET OLD NEW", options: datasetOptions
     ) { try await DatasetVerb($0).diff() }
