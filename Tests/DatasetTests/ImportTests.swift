@@ -122,7 +122,10 @@ struct ImportTests {
         (#"{"image":"../../etc/passwd","conversations":[]}"#, FailureReason.imageNotFound),
         (#"{"image":"https://example.org/a.png","conversations":[]}"#, .imageNotFound),
         (#"{"image":"images/a.png"}"#, .fieldRequired), ("{broken", .fieldInvalid),
-        (#"{"image":"images/a.png","conversations":[{"from":"cow","value":"moo"}]}"#, .turnsInvalid),
+        (
+            #"{"image":"images/a.png","conversations":[{"from":"cow","value":"moo"}]}"#,
+            .turnsInvalid
+        ),
     ])
     func aBadRowIsRefusedAndTheNextIsRead(text: String, reason: FailureReason) async throws {
         let folder = try Folder()

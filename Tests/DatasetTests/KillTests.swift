@@ -18,7 +18,7 @@ struct KillTests {
     }
 
     @Test func whatWasAcknowledgedSurvivesEveryKill() async throws {
-        let rounds = RunSize.value("KILL_ROUNDS", standard: 20)
+        let rounds = RunSize.value("FOVEA_KILL_ROUNDS", standard: 20)
         let folder = "/tmp/fovea-kill-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: false)

@@ -100,7 +100,9 @@ struct ExportVersion: Sendable {
         let ending = image.mediaType.split(separator: "/").last.map(String.init) ?? "bin"
         let name = "\(image.imageSha256.prefix(32)).\(ending == "jpeg" ? "jpg" : ending)"
         guard plan.format == .classFolders else { return "images/\(name)" }
-        let safe = example.answer.map { $0.isLetter || $0.isNumber || "-_ ".contains($0) ? $0 : "_" }
+        let safe = example.answer.map { letter in
+            letter.isLetter || letter.isNumber || "-_ ".contains(letter) ? letter : "_"
+        }
         return "\(split.plainName.lowercased())/\(String(safe).prefix(100))/\(name)"
     }
 
