@@ -35,6 +35,7 @@ let package = Package(
     name: "fovea",
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-images-bench", targets: ["ImagesBench"]),
         .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
@@ -73,6 +74,12 @@ let package = Package(
             ],
             linkerSettings: [.linkedLibrary("m")]),
         shared("Numerics", ["Base", "CKernels"]),
+        .target(
+            name: "CImages", path: "Sources/Shared/CImages",
+            // Decoding and resampling are loops over pixels, in debug builds too.
+            cSettings: strictC + [.unsafeFlags(["-O3"])],
+            linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
+        shared("Images", ["Base", "CImages"]),
         shared("TensorFiles", ["Base"]),
         shared("Text", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
@@ -93,6 +100,10 @@ let package = Package(
         .executableTarget(
             name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
+        .executableTarget(
+            name: "ImagesBench", dependencies: ["Base", "Images"],
+            path: "Benchmarks/images/ours", swiftSettings: strict),
+        tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),

@@ -19,7 +19,7 @@ enum Layout {
             "TensorFiles": ["Base"],
             "Layers": ["Base", "Numerics"],
             "Text": ["Base"],
-            "Images": ["Base", "Numerics", "CCodecs"],
+            "Images": ["Base", "CImages"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
@@ -28,6 +28,11 @@ enum Layout {
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
             "EndToEnd": ["Testing"],
+            "ImagesBench": ["Base", "Images"],
+            // Golden values come in safetensors files.
+            "ImagesTests": [
+                "Base", "CImages", "Images", "TensorFiles", "TestSupport", "Testing",
+            ],
             "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
