@@ -81,6 +81,8 @@ let package = Package(
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
         shared("TensorFiles", ["Base"]),
+        shared("Layers", ["Base", "Numerics", "TensorFiles"]),
+        shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
         shared("Text", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
@@ -105,6 +107,9 @@ let package = Package(
             path: "Benchmarks/images/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
+        tests(
+            "ModelsTests",
+            ["Base", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),

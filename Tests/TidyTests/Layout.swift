@@ -17,7 +17,7 @@ enum Layout {
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
             "TensorFiles": ["Base"],
-            "Layers": ["Base", "Numerics"],
+            "Layers": ["Base", "Numerics", "TensorFiles"],
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
             "Models": models,
