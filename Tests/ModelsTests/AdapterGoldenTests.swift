@@ -163,7 +163,9 @@ struct AdapterRun: Sendable {
     }
 
     func trained(by steps: GoldenSteps) throws -> TrainedSteps {
-        steps.run(adapter.parameters) { gradients(of: $0) } lossOf: { parameters in
+        steps.run(adapter.parameters) {
+            gradients(of: $0)
+        } lossOf: { parameters in
             Double(loss(Pass().with(adapter.sites.bound(parameters))).floats()[0])
         }
     }

@@ -17,7 +17,9 @@ package struct NamePattern: Sendable {
 
     package init(_ source: String) throws(Fault) {
         self.source = source
-        do throws(TokenizerError) { pattern = try Pattern(source, matchesAll: true) } catch { throw Fault(error) }
+        do throws(TokenizerError) { pattern = try Pattern(source, matchesAll: true) } catch {
+            throw Fault(error)
+        }
     }
 
     /// Whether all of `name` matches; an empty name never does.
