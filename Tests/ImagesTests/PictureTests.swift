@@ -74,6 +74,26 @@ struct PictureTests {
         #expect(small.count < (try smooth.jpeg(quality: 95)).count)
     }
 
+    /// Where a picture was taken, by whom and which way up: nothing of it leaves with the pixels.
+    @Test func encodingLeavesMetadataBehind() throws {
+        let image = numbered(33, 17)
+        let png = Array(try image.png())
+        var (place, chunks) = (8, [String]())
+        while place + 8 <= png.count {
+            let count = png[place..<place + 4].reduce(0) { $0 << 8 | Int($1) }
+            chunks.append(String(decoding: png[place + 4..<place + 8], as: UTF8.self))
+            place += count + 12
+        }
+        #expect(Set(chunks) == ["IHDR", "IDAT", "IEND"])
+        let jpeg = Array(try image.jpeg())
+        // Application segments 1 to 15 and comments; segment 0 only says how pixels are spaced.
+        var segment = 2
+        while jpeg[segment + 1] != 0xda {
+            #expect(!(0xe1...0xef).contains(jpeg[segment + 1]) && jpeg[segment + 1] != 0xfe)
+            segment += 2 + Int(jpeg[segment + 2]) << 8 + Int(jpeg[segment + 3])
+        }
+    }
+
     @Test func damagedDataThatCanBeBridgedIsMarked() throws {
         let jpeg = Array(try RawFile.noise(width: 64, height: 64).jpeg(quality: 95))
         let half = jpeg.prefix(jpeg.count / 2) + [0xff, 0xd9]
@@ -86,8 +106,17 @@ struct PictureTests {
         #expect(throws: ImageError.badSize(width: 0, height: 5)) {
             try image.resized(width: 0, height: 5)
         }
-        #expect(throws: ImageError.badSize(width: 1 << 20, height: 1 << 20)) {
-            try image.resized(width: 1 << 20, height: 1 << 20)
+        #expect(throws: ImageError.badSize(width: 1 << 17, height: 1 << 17)) {
+            try image.resized(width: 1 << 17, height: 1 << 17)
+        }
+        // One row, but a table of weights for each of its pixels.
+        #expect(throws: ImageError.badSize(width: 1 << 27, height: 1)) {
+            try image.resized(width: 1 << 27, height: 1)
+        }
+        // Neither picture is large; the one between the two passes would be.
+        let pole = RGBImage(width: 1, height: 20_000, filledWith: 0)
+        #expect(throws: ImageError.badSize(width: 1 << 14, height: 20_000)) {
+            try pole.resized(width: 1 << 14, height: 336, backend: .torchvision)
         }
     }
 

@@ -23,6 +23,8 @@ enum Layout {
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
+            // Golden values come in files of tensors.
+            "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",

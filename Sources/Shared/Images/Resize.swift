@@ -9,15 +9,23 @@ extension RGBImage {
         width: Int, height: Int, _ filter: ResampleFilter = .bicubic,
         backend: ResampleBackend = .pillow
     ) throws(ImageError) -> RGBImage {
-        let pixelsMax = 1 << 28
-        guard width > 0, height > 0, width <= pixelsMax / height else {
-            throw .badSize(width: width, height: height)
-        }
+        try Self.check(width, height)
         if filter == .nearest { return nearest(width, height) }
+        // What lies between the passes may be larger than both pictures.
         guard heightGoesFirst(width, height, backend) else {
+            try Self.check(width, self.height)
             return try resizedWidth(width, filter, backend).resizedHeight(height, filter, backend)
         }
+        try Self.check(self.width, height)
         return try resizedHeight(height, filter, backend).resizedWidth(width, filter, backend)
+    }
+
+    /// Bounds pixels to 768 MiB, and the table of weights, which grows with a side, to 15 MiB.
+    private static func check(_ width: Int, _ height: Int) throws(ImageError) {
+        let (sideMax, pixelsMax) = (1 << 18, 1 << 28)
+        guard (1...sideMax).contains(width), (1...sideMax).contains(height),
+            width <= pixelsMax / height
+        else { throw .badSize(width: width, height: height) }
     }
 
     /// Found by trying sizes with Pillow 13.0: the height is first where it loses more than twice
