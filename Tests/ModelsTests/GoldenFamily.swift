@@ -58,6 +58,12 @@ struct GoldenFamily: CustomTestStringConvertible, Sendable {
         FileManager.default.fileExists(atPath: "\(folder)/\(name)")
     }
 
+    /// The names of what is in one of its folders.
+    func folders(_ name: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(name)")) ?? [])
+            .sorted()
+    }
+
     func json(_ name: String) throws -> JSONNode {
         try JSONDocument(SmallFile.read("\(folder)/\(name)").get()).root
     }
