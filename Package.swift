@@ -83,6 +83,7 @@ let package = Package(
         shared("TensorFiles", ["Base"]),
         shared("Layers", ["Base", "Numerics", "TensorFiles"]),
         shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
+        shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
@@ -109,7 +110,19 @@ let package = Package(
         tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests(
             "ModelsTests",
-            ["Base", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
+            [
+                "Base", "GoldenModels", "Images", "Layers", "Models", "Numerics", "TensorFiles",
+                "Text",
+            ]),
+        .target(
+            name: "GoldenModels",
+            dependencies: [
+                "Base", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text",
+            ],
+            path: "Tests/GoldenModels", swiftSettings: strict),
+        tests(
+            "GenerationTests",
+            ["Generation", "GoldenModels", "Layers", "Models", "Numerics", "Text"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),

@@ -23,6 +23,8 @@ enum Layout {
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
+            // Models with reference values, for every test that runs one.
+            "GoldenModels": models.union(["Models"]),
             // Calls need messages, which the library itself knows nothing of.
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
