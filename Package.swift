@@ -90,6 +90,7 @@ let package = Package(
         service("TrainerService"),
         service("InferenceService"),
         tests("BaseTests", ["Base"]),
+        tests("LayersTests", ["Base", "Layers", "Numerics", "TensorFiles"]),
         tests("MessagesTests", ["Base", "Messages", "TestSupport"]),
         .target(
             name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
@@ -103,11 +104,11 @@ let package = Package(
         .executableTarget(
             name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
+        tests("NumericsTests", ["Base", "CKernels", "Numerics", "TensorFiles"]),
         .executableTarget(
             name: "ImagesBench", dependencies: ["Base", "Images"],
             path: "Benchmarks/images/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
-        tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
         tests(
             "ModelsTests",
             [

@@ -31,6 +31,21 @@ package struct GoldenFamily: CustomStringConvertible, Sendable {
         }
     }()
 
+    /// Quantised checkpoints without conversations of their own.
+    static let quantised: [GoldenFamily] = {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        return names.sorted().map { GoldenFamily(folder: "\(root)/\($0)") }.filter {
+            $0.has("NOTE.json") && $0.hasWeights
+        }
+    }()
+
+    func weights(on backend: any Backend) throws -> CheckpointSource {
+        let files = ModelFiles(folder)
+        return try CheckpointSource(
+            try Checkpoint(folder: folder), quantisation: try files.quantisation(), on: backend,
+            naming: try ModelFamily.of(try files.config()).name)
+    }
+
     /// Those with a file or folder.
     package static func all(with name: String) -> [GoldenFamily] { all.filter { $0.has(name) } }
 

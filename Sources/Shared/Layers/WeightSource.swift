@@ -40,11 +40,16 @@ package struct CheckpointSource: WeightSource {
     private let backend: any Backend
     /// The names in the files by those in memory.
     private let stored: [String: String]
+    private let quantised: QuantisedCheckpoint
+    private let naming: @Sendable (String) -> String?
 
-    /// - Parameter naming: what a tensor of the files is called in transformers' memory; nil for
-    ///   tensors that models make themselves, such as tables of frequencies
+    /// - Parameters:
+    ///   - quantisation: what the configuration says of quantised weights
+    ///   - naming: what a tensor of the files is called in transformers' memory; nil for tensors
+    ///     that models make themselves, such as tables of frequencies
     package init(
-        _ checkpoint: Checkpoint, on backend: any Backend, naming: (String) -> String?
+        _ checkpoint: Checkpoint, quantisation: QuantisationConfig?, on backend: any Backend,
+        naming: @escaping @Sendable (String) -> String?
     ) throws(WeightError) {
         var stored: [String: String] = [:]
         for tensor in checkpoint.tensors {
@@ -54,6 +59,8 @@ package struct CheckpointSource: WeightSource {
             }
         }
         (self.checkpoint, self.backend, self.stored) = (checkpoint, backend, stored)
+        quantised = QuantisedCheckpoint(checkpoint, config: quantisation)
+        self.naming = naming
     }
 
     package var names: [String] { stored.keys.sorted() }
@@ -72,6 +79,26 @@ package struct CheckpointSource: WeightSource {
         }
         return mapped.withBytes {
             Tensor(bytes: $0, shape: shape, type: type, on: backend)
+        }
+    }
+
+    package func packed(
+        _ path: String, _ shape: Shape, as type: DType
+    ) throws(WeightError) -> PackedWeight? {
+        let parts = [
+            "qweight", "weight_packed", "weight_scale", "weight_scale_inv", "SCB", "weight.absmax",
+        ]
+        guard let part = parts.first(where: { has(path + "." + $0) }),
+            let name = stored[path + "." + part]
+        else { return nil }
+        let module = String(name.dropLast(part.count + 1))
+        do {
+            let found = try quantised.linearWeight(
+                module, outWidth: shape[0], inWidth: shape[1], as: type, on: backend)
+            return PackedWeight(
+                weight: found.weight, names: found.consumed.compactMap { naming($0) })
+        } catch {
+            throw .quantised(module: path, error)
         }
     }
 

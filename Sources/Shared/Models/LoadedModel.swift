@@ -27,7 +27,8 @@ package struct LoadedModel: Sendable {
         let inputs = try InputEncoder(files, config, family)
         do {
             let source = try CheckpointSource(
-                try Checkpoint.reading(folder), on: backend, naming: family.name)
+                try Checkpoint.reading(folder), quantisation: try files.quantisation(),
+                on: backend, naming: family.name)
             try self.init(config, family, inputs, ModelWeights(source, plan))
         } catch let error as WeightError {
             throw .weights(error)

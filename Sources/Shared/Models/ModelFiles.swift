@@ -1,4 +1,6 @@
 import Base
+import Foundation
+package import Layers
 import Text
 
 /// The JSON files of a model's folder.
@@ -13,6 +15,11 @@ package struct ModelFiles: Sendable {
 
     /// A JSON file; nil if there is none.
     package func json(_ name: String) throws(ModelError) -> ConfigReader? {
+        guard let bytes = try bytes(name) else { return nil }
+        return try reader(bytes, name)
+    }
+
+    private func bytes(_ name: String) throws(ModelError) -> Bytes? {
         switch SmallFile.read("\(path)/\(name)", bytesMax: Self.bytesMax + 1) {
         case .failure(let error) where error.code == 2: return nil
         case .failure(let error): throw .unreadable(file: name, why: error.words)
@@ -21,7 +28,7 @@ package struct ModelFiles: Sendable {
                 throw .badConfig(
                     field: name, seen: "\(bytes.count) bytes", allowed: "\(Self.bytesMax) bytes")
             }
-            return try reader(bytes, name)
+            return bytes
         }
     }
 
@@ -42,6 +49,21 @@ package struct ModelFiles: Sendable {
                 file: "config.json", why: "not found; is this the folder of a model?")
         }
         return config
+    }
+
+    /// What `config.json` says of quantised weights; nil if it says nothing.
+    package func quantisation() throws(ModelError) -> QuantisationConfig? {
+        struct Quantised: Decodable {
+            let quantization_config: QuantisationConfig?
+        }
+        guard let bytes = try bytes("config.json") else { return nil }
+        do {
+            return try JSONDecoder().decode(Quantised.self, from: Data(bytes)).quantization_config
+        } catch {
+            throw .badConfig(
+                field: "config.json: quantization_config", seen: "something else",
+                allowed: "an object with quant_method")
+        }
     }
 
     /// The settings of the image processor, wherever the version of transformers put them.
