@@ -21,9 +21,9 @@ func system(_ name: String, pkgConfig: String? = nil) -> Target {
     .systemLibrary(name: name, path: "Sources/Shared/System/\(name)", pkgConfig: pkgConfig)
 }
 
-func service(_ name: String) -> Target {
+func service(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .executableTarget(
-        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"],
+        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"] + dependencies,
         path: "Sources/\(name)", swiftSettings: strict)
 }
 
@@ -88,7 +88,9 @@ let package = Package(
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
         service("TrainerService"),
-        service("InferenceService"),
+        service(
+            "InferenceService",
+            ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
         tests("BaseTests", ["Base"]),
         tests("LayersTests", ["Base", "Layers", "Numerics", "TensorFiles"]),
         tests("MessagesTests", ["Base", "Messages", "TestSupport"]),

@@ -45,9 +45,11 @@ struct SchedulerTests {
                 let stops = Int.random(in: 0..<20, using: &random) == 0
                 if one.done + 1 == one.tokens || stops { ended.insert(slice.sequence) }
             }
-            if Int.random(in: 0..<15, using: &random) == 0, let any = left.keys.min(by: {
-                $0.number < $1.number
-            }) {
+            if Int.random(in: 0..<15, using: &random) == 0,
+                let any = left.keys.min(by: {
+                    $0.number < $1.number
+                })
+            {
                 ended.insert(any)
             }
             scheduler.completeStep(plan, ended: ended)

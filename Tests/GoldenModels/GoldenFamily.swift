@@ -145,7 +145,9 @@ extension TensorFile {
     package func floats(_ name: String) throws -> [Float]? {
         guard has(name) else { return nil }
         return try tensor(named: name).withBytes { bytes in
-            (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
+            (0..<bytes.count / 4).map {
+                bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self)
+            }
         }
     }
 
