@@ -57,10 +57,15 @@ def row(name: str, unit: str, ours: float, peer: float | None, limit: float | No
     return result
 
 
+def quantised(form: str) -> list[str]:
+    """How our commands are asked to quantise."""
+    return [] if form == "none" else ["--quantize", form]
+
+
 def train(kind: str, form: str, model: Path, picture: Path, trainer: str) -> list[dict]:
     """Steps of LoRA training: as they are, and with layers computed again."""
     command = [trainer, "bench", "--model", str(model), "--image", str(picture), "--prompt", PROMPT,
-               "--type", kind, "--quantize", form, "--steps", RUNS]
+               "--type", kind, *quantised(form), "--steps", RUNS]
     ours = measured(*command)
     lean = measured(*command, "--checkpointing")
     peer = {} if SMOKE else measured(
@@ -80,12 +85,11 @@ def decode(kind: str, form: str, model: Path, picture: Path, inference: str) -> 
     """The first token of an answer, and the rate of those after it."""
     ours = measured(
         inference, "bench", "--model", str(model), "--image", str(picture), "--prompt", PROMPT,
-        "--type", kind, "--quantize", form, "--runs", RUNS)
+        "--type", kind, *quantised(form), "--runs", RUNS)
     peer = {} if SMOKE else measured(
         PYTHON, str(HERE / "peer.py"), "decode", str(model), kind, form, RUNS)
     name = f"answer, {kind}" + (", NF4" if form == "nf4" else "")
-    first = "first_token_seconds_median"
-    rate = "tokens_per_second_median"
+    first, rate = "first_token_seconds", "tokens_per_second"
     peak = peer.get("peak_resident_bytes", 0) / 2**20
     return [
         row(f"{name}, first token", "s", ours[first], peer.get(first)),

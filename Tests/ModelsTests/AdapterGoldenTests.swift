@@ -1,3 +1,4 @@
+import GoldenModels
 import Layers
 import Models
 import Numerics
@@ -100,7 +101,7 @@ struct GoldenAdapter: CustomTestStringConvertible, Sendable {
     let name: String
     let node: JSONNode
 
-    var testDescription: String { "\(model.testDescription)/\(name)" }
+    var testDescription: String { "\(model.description)/\(name)" }
 
     static let all: [GoldenAdapter] = GoldenFamily.all.flatMap { model in
         model.folders("golden").compactMap { folder in

@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import GoldenModels
 import Images
 import Layers
 import Models

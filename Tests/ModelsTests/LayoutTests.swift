@@ -1,4 +1,5 @@
 import Foundation
+import GoldenModels
 import Images
 import Layers
 import Models

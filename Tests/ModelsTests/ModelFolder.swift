@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import GoldenModels
 import Models
 import Testing
 

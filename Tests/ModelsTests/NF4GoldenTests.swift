@@ -1,3 +1,4 @@
+import GoldenModels
 import Layers
 import Models
 import Numerics
@@ -76,7 +77,7 @@ struct GoldenNF4: CustomTestStringConvertible, Sendable {
         (self.model, self.format, self.tag) = (model, format, tag)
     }
 
-    var testDescription: String { "\(model.testDescription)/\(tag)" }
+    var testDescription: String { "\(model.description)/\(tag)" }
 
     func run() throws -> NF4Run {
         let node = try model.json("golden/nf4/info.json")

@@ -38,8 +38,8 @@ struct BenchVerb {
             "type", .choice(["float32", "bfloat16"]), "TYPE", standard: "bfloat16", from: .flag,
             "What rows are computed in."),
         OptionSpec(
-            "quantize", .choice(["none", "nf4", "int8", "int4"]), "FORMAT", standard: "none",
-            from: .flag, "How the language model's frozen layers are kept."),
+            "quantize", .choice(["nf4", "int8", "int4"]), "FORMAT", from: .flag,
+            "How the language model's frozen layers are kept. Default: as they are."),
         OptionSpec(
             "rank", .integer(1...4096), "R", standard: "8", from: .flag,
             "Of the low-rank terms on the language model's linear layers."),
@@ -150,7 +150,7 @@ extension BenchVerb {
     fileprivate func report(_ report: Report) {
         let sorted = report.stepSeconds.sorted()
         let median = sorted[sorted.count / 2]
-        let peak = ProcessMemory.peakBytes
+        let peak = PeakMemory.residentBytes()
         invocation.printJSON { json in
             json.member("step_seconds_median", median)
             json.member("step_seconds_min", sorted[0])
