@@ -4,6 +4,7 @@ import Models
 import Numerics
 import TensorFiles
 import Testing
+import Text
 
 /// Models with adapters merged into their weights.
 struct AdapterMergeTests {
@@ -67,6 +68,36 @@ struct AdapterMergeTests {
         } throws: { error in
             if case AdapterError.mergeDiffers(let seen, _) = error { seen > 0.01 } else { false }
         }
+    }
+
+    /// What a checkpoint keeps quantised becomes plain, and its configuration says so.
+    @Test(arguments: GoldenFamily.quantised)
+    func aQuantisedCheckpointBecomesPlain(golden: GoldenFamily) throws {
+        let name = try #require(try golden.json("NOTE.json")["base"]?.string)
+        let plain = GoldenFamily(folder: "\(GoldenFamily.root)/\(name)")
+        let base = try ScratchFolder()
+        for file in ["config.json", "model.safetensors"] {
+            try base.copy("\(golden.folder)/\(file)")
+        }
+        for file in plain.folders("") where file.contains("token") || file.contains("process") {
+            try base.copy("\(plain.folder)/\(file)")
+        }
+        if plain.has("chat_template.jinja") { try base.copy("\(plain.folder)/chat_template.jinja") }
+        let model = try LoadedModel(folder: base.path, WeightPlan(type: .float32), on: cpu)
+        let adapter = try Adapter(folder: "\(plain.folder)/golden/lora_lm/init", for: model)
+        let merge = AdapterMerge(adapter, in: model, base: base.path)
+        let merged = try ScratchFolder()
+        try merge.write(to: merged.path)
+        let input = try #require(try plain.cases().first).input(model)
+        let comparison = try merge.check(merged.path, on: [input], tolerance: 1e-4)
+        #expect(comparison.sameTokens == comparison.rows)
+        let config = try merged.read("config.json")
+        #expect(!config.contains("quantization_config") && config.contains("vision_config"))
+        let tensors = try Checkpoint(folder: merged.path).tensors
+        #expect(tensors.allSatisfy { $0.type == .float32 })
+        #expect(
+            Set(tensors.map(\.name)).count == model.parameters.count
+                + model.linears.filter { $0.parameter == nil }.count)
     }
 
     @Test func aFolderWithACheckpointIsLeftAlone() throws {
