@@ -21,9 +21,9 @@ func system(_ name: String, pkgConfig: String? = nil) -> Target {
     .systemLibrary(name: name, path: "Sources/Shared/System/\(name)", pkgConfig: pkgConfig)
 }
 
-func service(_ name: String) -> Target {
+func service(_ name: String, _ more: [Target.Dependency] = []) -> Target {
     .executableTarget(
-        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"],
+        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"] + more,
         path: "Sources/\(name)", swiftSettings: strict)
 }
 
@@ -86,7 +86,7 @@ let package = Package(
         shared("Text", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
-        service("TrainerService"),
+        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text"]),
         service("InferenceService"),
         tests("BaseTests", ["Base"]),
         tests("LayersTests", ["Base", "Layers", "Numerics", "TensorFiles"]),

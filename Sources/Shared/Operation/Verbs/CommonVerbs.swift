@@ -101,7 +101,7 @@ extension Invocation {
         console.output(json.text)
     }
 
-    func expectNoOperands(of verb: String) throws(UsageError) {
+    package func expectNoOperands(of verb: String) throws(UsageError) {
         if let operand = operands.first {
             throw .unexpectedArgument(operand, verb: verb, allowed: "it takes options only")
         }
