@@ -5,7 +5,9 @@ import TensorFiles
 
 /// A LoRA adapter for a model: what it is made like, where its parts are, and their numbers.
 package struct Adapter: Sendable {
+    /// What it is made like.
     package let spec: AdapterSpec
+    /// Where its parts are.
     package let sites: AdapterSites
     /// float32, by the names that PEFT's files have for them; what an optimiser changes.
     package var parameters: NamedTensors

@@ -23,6 +23,8 @@ package enum AdapterError: Failure {
     case twice(tensor: String, first: String, second: String)
     case writing(TensorWriteError)
     case unwritable(file: String, why: String)
+    /// A module that an adapter cannot become part of.
+    case unmergeable(module: String, why: String)
     /// A merged model that does not say what base and adapter say together.
     case mergeDiffers(seen: Float, allowed: Float)
 
@@ -32,7 +34,7 @@ package enum AdapterError: Failure {
         case .file(let error): error.kind
         case .writing(let error): error.kind
         case .unsupported: .unimplemented
-        case .unwritable: .precondition
+        case .unwritable, .unmergeable: .precondition
         case .mergeDiffers: .dataLoss
         default: .invalidInput
         }
@@ -51,6 +53,7 @@ package enum AdapterError: Failure {
         case .unbound, .twice: "ADAPTER_TENSORS_UNBOUND"
         case .missing: "ADAPTER_TENSORS_MISSING"
         case .wrongShape, .wrongType: "ADAPTER_TENSOR_MISMATCH"
+        case .unmergeable: "ADAPTER_UNMERGEABLE"
         case .mergeDiffers: "MERGE_DIFFERS"
         }
     }
@@ -62,6 +65,8 @@ package enum AdapterError: Failure {
         case .writing(let error): error.message
         case .unsupported, .badPattern, .outOfRange, .noTargets, .notWhole: specMessage
         case .unwritable(let file, let why): "\(file) cannot be written: \(why)"
+        case .unmergeable(let module, let why):
+            "the adapter of \(module) cannot be merged: \(why)"
         case .mergeDiffers(let seen, let allowed):
             "logits of the merged model differ by up to \(seen) from those with the adapter; "
                 + "allowed is \(allowed). Merge into float32, or serve the adapter unmerged"

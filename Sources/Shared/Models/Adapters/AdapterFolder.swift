@@ -6,9 +6,12 @@ import TensorFiles
 
 /// Names of the files of an adapter.
 package enum AdapterFiles {
+    /// What it is made like.
     package static let config = "adapter_config.json"
+    /// What the names of files of tensors begin with.
     package static let stem = "adapter_model"
-    package static let tensors = "adapter_model.safetensors"
+    /// The file of tensors.
+    package static let tensors = stem + ".safetensors"
     /// How it was trained, written by the trainer.
     package static let provenance = "fovea.json"
 }

@@ -18,7 +18,7 @@ package struct AdapterSites: Sendable {
 
         /// What its tensors are called in PEFT's files, which is what trainers call them too.
         package var downName: String { AdapterNames.prefix + path + ".lora_A.weight" }
-        /// Likewise.
+        /// What the second one is called.
         package var upName: String { AdapterNames.prefix + path + ".lora_B.weight" }
 
         init(_ index: Int, _ site: LinearSite, rank: Int, scale: Float) {
@@ -35,6 +35,7 @@ package struct AdapterSites: Sendable {
         package let index: Int
         /// What it is called in the model.
         package let parameter: String
+        /// As the model has it.
         package let shape: Shape
 
         /// What it is called in PEFT's files.

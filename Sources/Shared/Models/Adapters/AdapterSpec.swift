@@ -14,7 +14,7 @@ package struct AdapterSpec: Sendable, Hashable {
     package var layers: AdapterLayers?
     /// Ranks and alphas of some modules; the first rule that is about a module counts.
     package var ranks: [AdapterRule<Int>] = []
-    /// Likewise.
+    /// Alphas of some modules, likewise.
     package var alphas: [AdapterRule<Double>] = []
     /// Rank-stabilised: terms count alpha / √R times.
     package var isRankStabilised = false
@@ -26,6 +26,7 @@ package struct AdapterSpec: Sendable, Hashable {
     /// The largest rank: above it a term would be larger than most weights.
     package static let rankMax = 4096
 
+    /// A specification with PEFT's defaults.
     package init(targets: AdapterTargets) { self.targets = targets }
 }
 
@@ -41,10 +42,12 @@ package enum AdapterTargets: Sendable, Hashable {
 
 /// Layers by the number in their path.
 package struct AdapterLayers: Sendable, Hashable {
+    /// From 0.
     package var numbers: [Int]
     /// What the numbers stand behind, as regular expressions; empty for any name.
     package var lists: [String]
 
+    /// Layers of some lists, or of any.
     package init(_ numbers: [Int], lists: [String] = []) {
         (self.numbers, self.lists) = (numbers, lists)
     }
@@ -52,9 +55,12 @@ package struct AdapterLayers: Sendable, Hashable {
 
 /// A number for modules whose path, or the end of it from a dot on, matches a pattern.
 package struct AdapterRule<Number: Sendable & Hashable>: Sendable, Hashable {
+    /// A regular expression.
     package var pattern: String
+    /// What counts for the modules that it is about.
     package var number: Number
 
+    /// One rule.
     package init(_ pattern: String, _ number: Number) {
         (self.pattern, self.number) = (pattern, number)
     }
