@@ -1,4 +1,5 @@
 import Base
+import GoldenModels
 import Layers
 import Models
 import Numerics

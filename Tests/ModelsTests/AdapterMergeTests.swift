@@ -1,4 +1,5 @@
 import Foundation
+import GoldenModels
 import Layers
 import Models
 import Numerics

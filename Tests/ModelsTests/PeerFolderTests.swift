@@ -1,4 +1,5 @@
 import Foundation
+import GoldenModels
 import Layers
 import Models
 import Numerics
@@ -64,7 +65,7 @@ struct PeerFolder {
 
     init(_ golden: GoldenFamily, _ kind: Kind) throws {
         let root = try #require(Self.root)
-        path = "\(root)/\(golden.testDescription)/\(kind.name)"
+        path = "\(root)/\(golden.description)/\(kind.name)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try golden.folder.write(toFile: "\(path)/base.txt", atomically: true, encoding: .utf8)
     }
