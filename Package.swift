@@ -87,7 +87,7 @@ let package = Package(
         shared("Text", ["Base"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
-        service("TrainerService"),
+        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text"]),
         service(
             "InferenceService",
             ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),

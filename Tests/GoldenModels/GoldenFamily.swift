@@ -1,7 +1,7 @@
 import Base
 import Foundation
 package import Images
-import Layers
+package import Layers
 package import Models
 package import Numerics
 package import TensorFiles
@@ -10,6 +10,8 @@ package import Text
 /// A model folder of a golden set, found by listing it.
 package struct GoldenFamily: CustomStringConvertible, Sendable {
     package let folder: String
+
+    package init(folder: String) { self.folder = folder }
 
     package var description: String { String(folder.split(separator: "/").last ?? "") }
 
@@ -32,14 +34,15 @@ package struct GoldenFamily: CustomStringConvertible, Sendable {
     }()
 
     /// Quantised checkpoints without conversations of their own.
-    static let quantised: [GoldenFamily] = {
+    package static let quantised: [GoldenFamily] = {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         return names.sorted().map { GoldenFamily(folder: "\(root)/\($0)") }.filter {
             $0.has("NOTE.json") && $0.hasWeights
         }
     }()
 
-    func weights(on backend: any Backend) throws -> CheckpointSource {
+    /// Its tensors, by their names in memory.
+    package func weights(on backend: any Backend) throws -> CheckpointSource {
         let files = ModelFiles(folder)
         return try CheckpointSource(
             try Checkpoint(folder: folder), quantisation: try files.quantisation(), on: backend,
@@ -56,6 +59,12 @@ package struct GoldenFamily: CustomStringConvertible, Sendable {
     /// Whether the folder has a file or folder.
     package func has(_ name: String) -> Bool {
         FileManager.default.fileExists(atPath: "\(folder)/\(name)")
+    }
+
+    /// The names of what is in one of its folders.
+    package func folders(_ name: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(name)")) ?? [])
+            .sorted()
     }
 
     /// A JSON file of the folder.

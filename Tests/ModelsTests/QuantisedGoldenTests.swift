@@ -1,3 +1,4 @@
+import GoldenModels
 import Layers
 import Models
 import Numerics

@@ -6,13 +6,13 @@ package struct Linear: Sendable {
     package let site: Int
     /// `[out, in]`
     package let weight: LinearWeight
-    /// The weight where training may change it.
-    private let trained: Parameter?
+    /// The index of the parameter that the weight is; nil where it is packed of several tensors.
+    private let index: Int?
     /// `[out]`
     private let bias: Parameter?
 
-    init(site: Int, weight: LinearWeight, trained: Parameter? = nil, bias: Parameter?) {
-        (self.site, self.weight, self.trained, self.bias) = (site, weight, trained, bias)
+    init(site: Int, weight: LinearWeight, index: Int?, bias: Parameter?) {
+        (self.site, self.weight, self.index, self.bias) = (site, weight, index, bias)
     }
 
     /// - Parameters:
@@ -31,7 +31,8 @@ package struct Linear: Sendable {
 
     /// The weight that products of a pass see.
     package func weight(_ pass: Pass) -> LinearWeight {
-        trained.flatMap { pass.replacement(of: $0.index) }.map { .plain($0) } ?? weight
+        guard let index, let value = pass.replacement(of: index) else { return weight }
+        return .plain(value.shape == weight.shape ? value : value.reshaped(weight.shape))
     }
 
     /// The summed cross-entropy of labels under softmax(x Wᵀ): see `projectedCrossEntropy`.

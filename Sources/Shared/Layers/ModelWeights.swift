@@ -55,14 +55,13 @@ package final class ModelWeights {
     func parameter(
         _ name: String, _ shape: Shape, as type: DType
     ) throws(WeightError) -> Parameter {
-        let value = try float(name, shape)
-        return listed(name, value.converted(to: type), isTrainable: true)
+        let value = try float(name, shape).converted(to: type)
+        return Parameter(index: listed(name, shape, value), value: value)
     }
 
-    private func listed(_ name: String, _ value: Tensor, isTrainable: Bool) -> Parameter {
-        parameters.append(
-            ParameterSite(name: name, shape: value.shape, isTrainable: isTrainable))
-        return Parameter(index: parameters.count - 1, value: value)
+    private func listed(_ name: String, _ shape: Shape, _ value: Tensor?) -> Int {
+        parameters.append(ParameterSite(name: name, shape: shape, value: value))
+        return parameters.count - 1
     }
 
     private func float(_ name: String, _ shape: Shape) throws(WeightError) -> Tensor {
@@ -83,39 +82,37 @@ package final class ModelWeights {
     func linear(
         _ path: String, _ shape: Shape, bias: Bool, stored: Shape? = nil, tied: Parameter? = nil
     ) throws(WeightError) -> Linear {
-        let site = linears.count
-        linears.append(LinearSite(path: path, width: shape[1], outWidth: shape[0]))
+        let (weight, index) = try weight(path, shape, stored: stored ?? shape, tied: tied)
+        linears.append(
+            LinearSite(path: path, stored: stored ?? shape, weight: weight, parameter: index))
         let bias =
             bias ? try parameter(path + ".bias", [shape[0]], as: .float32) : nil
-        if let tied {
-            return frozen(tied.value, path, site: site, bias, index: tied)
-        }
-        if let packed = try source.packed(path, shape, as: plan.type) {
-            bound.formUnion(packed.names)
-            return Linear(site: site, weight: packed.weight, bias: bias)
-        }
-        let name = path + ".weight"
-        let value = try float(name, stored ?? shape).reshaped(shape)
-        let isTrainable = plan.isTrainable(name)
-        if isTrainable {
-            let parameter = listed(name, value.converted(to: plan.type), isTrainable: true)
-            return Linear(
-                site: site, weight: .plain(parameter.value), trained: parameter, bias: bias)
-        }
-        _ = listed(name, value, isTrainable: false)
-        return frozen(value, path, site: site, bias, index: nil)
+        return Linear(site: linears.count - 1, weight: weight, index: index, bias: bias)
     }
 
-    private func frozen(
-        _ value: Tensor, _ path: String, site: Int, _ bias: Parameter?, index: Parameter?
-    ) -> Linear {
-        let weight: FrozenWeight
-        if let format = plan.format(path) {
-            weight = FrozenWeight(value, as: format)
-        } else {
-            weight = FrozenWeight(value.converted(to: plan.type))
+    /// The weight of a linear layer and the index of its parameter; nil where it has none.
+    private func weight(
+        _ path: String, _ shape: Shape, stored: Shape, tied: Parameter?
+    ) throws(WeightError) -> (LinearWeight, Int?) {
+        if let tied { return (frozen(tied.value, path), tied.index) }
+        if let packed = try source.packed(path, shape, as: plan.type) {
+            bound.formUnion(packed.names)
+            return (packed.weight, nil)
         }
-        return Linear(site: site, weight: .frozen(weight), trained: index, bias: bias)
+        let name = path + ".weight"
+        let value = try float(name, stored).reshaped(shape)
+        guard plan.isTrainable(name) else {
+            return (frozen(value, path), listed(name, stored, nil))
+        }
+        let kept = value.converted(to: plan.type)
+        return (.plain(kept), listed(name, stored, kept.reshaped(stored)))
+    }
+
+    private func frozen(_ value: Tensor, _ path: String) -> LinearWeight {
+        guard let format = plan.format(path) else {
+            return .frozen(FrozenWeight(value.converted(to: plan.type)))
+        }
+        return .frozen(FrozenWeight(value, as: format))
     }
 }
 

@@ -16,10 +16,11 @@ package struct PixelSettings: Sendable {
 
     /// - Parameters:
     ///   - settings: of the image processor; nil where the folder has none
-    ///   - mean: of each channel where the settings do not say
-    ///   - deviation: likewise
+    ///   - standard: mean and deviation of each channel where the settings do not say
+    ///   - arithmetic: whose last bit is repeated
     package init(
-        _ settings: ConfigReader?, mean: [Double], deviation: [Double]
+        _ settings: ConfigReader?, standard: (mean: [Double], deviation: [Double]),
+        _ arithmetic: NormaliseArithmetic
     ) throws(ModelError) {
         let factor = try settings?.number("rescale_factor", or: 1.0 / 255) ?? 1.0 / 255
         let resample = try settings?.integer("resample", or: 3) ?? 3
@@ -31,17 +32,13 @@ package struct PixelSettings: Sendable {
                 allowed: "1 (Lanczos), 2 (bilinear) or 3 (bicubic)")
         }
         self.filter = filter
+        let mean = try settings?.numbers("image_mean") ?? standard.mean
+        let deviation = try settings?.numbers("image_std") ?? standard.deviation
         do {
             normaliser = try PixelNormaliser(
-                mean: try settings?.numbers("image_mean") ?? mean,
-                deviation: try settings?.numbers("image_std") ?? deviation, factor: factor,
-                .folded)
-        } catch let error as ImageError {
-            throw .preprocessing(error)
-        } catch let error as ModelError {
-            throw error
+                mean: mean, deviation: deviation, factor: factor, arithmetic)
         } catch {
-            preconditionFailure("pixel settings: \(error)")
+            throw .preprocessing(error)
         }
     }
 

@@ -17,7 +17,14 @@ package struct InputEncoder: Sendable {
                 seen: try config.text("model_type"), known: family.types)
         }
         let tokenizer: Tokenizer
-        do { tokenizer = try Tokenizer(folder: files.path) } catch { throw .tokenizer(error) }
+        do {
+            // LLaVA's own code has a number for pictures that its tokenizer knows nothing of.
+            let isOriginal = config["mm_vision_tower"] != nil
+            tokenizer = try Tokenizer(
+                folder: files.path, adding: isOriginal ? [prompts.image.token] : [])
+        } catch {
+            throw .tokenizer(error)
+        }
         do {
             chat = ChatEncoder(
                 tokenizer,

@@ -61,6 +61,27 @@ package struct LoadedModel: Sendable {
     }
 }
 
+extension LoadedModel {
+    /// Parameters as the model has them, for training to start from: all that the plan says may
+    /// be trained and that are not packed.
+    package func trainableParameters() -> NamedTensors {
+        NamedTensors(
+            parameters.compactMap { site in
+                guard plan.isTrainable(site.name), let value = site.value else { return nil }
+                return (site.name, value)
+            })
+    }
+
+    /// A pass in which other values stand for some parameters.
+    /// - Parameter values: by name; tracked where gradients are wanted
+    package func pass(with values: NamedTensors) -> Pass {
+        let pairs = parameters.enumerated().compactMap { index, site in
+            values[site.name].map { (index, $0) }
+        }
+        return Pass().replacing(Dictionary(uniqueKeysWithValues: pairs))
+    }
+}
+
 extension Checkpoint {
     fileprivate static func reading(_ folder: String) throws(WeightError) -> Checkpoint {
         do { return try Checkpoint(folder: folder) } catch { throw .file(error) }

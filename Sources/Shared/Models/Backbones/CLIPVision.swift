@@ -16,8 +16,18 @@ package struct CLIPVisionConfig: Sendable, Hashable {
     package var epsilon: Float
     package var activation: Activation
 
+    /// OpenAI's ViT-L/14 at 336 pixels.
+    package static let large336 = CLIPVisionConfig(width: 1024, layers: 24, tile: 336, patch: 14)
+
     /// Patches along a side of a tile.
     package var side: Int { tile / patch }
+
+    /// As OpenAI's towers are: heads of 64, four times the width inside.
+    private init(width: Int, layers: Int, tile: Int, patch: Int) {
+        (self.width, self.layers, self.tile, self.patch) = (width, layers, tile, patch)
+        (innerWidth, heads) = (4 * width, width / 64)
+        (epsilon, activation) = (1e-5, .quickGELU)
+    }
 
     /// - Parameter vision: the part of `config.json` about the tower
     package init(_ vision: ConfigReader) throws(ModelError) {

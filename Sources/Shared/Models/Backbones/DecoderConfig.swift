@@ -31,9 +31,11 @@ package struct DecoderConfig: Sendable, Hashable {
 
     /// - Parameters:
     ///   - text: the part of `config.json` about the language model
+    ///   - kind: its `model_type`; nil for what `text` says
     ///   - isTied: what the rest of the configuration says of tying; nil if nothing
-    package init(_ text: ConfigReader, isTied: Bool?) throws(ModelError) {
-        let kind = try text.text("model_type", or: "llama")
+    package init(_ text: ConfigReader, kind: String?, isTied: Bool?) throws(ModelError) {
+        let named = try text.text("model_type", or: "llama")
+        let kind = kind ?? named
         guard let defaults = DecoderDefaults.known[kind] else {
             throw text.bad(
                 "model_type", text["model_type"],

@@ -11,29 +11,82 @@ package struct LLaVANeXTConfig: Sendable, Hashable {
     package var hasProjectorBias: Bool
     /// How many layers of the tower run.
     package var visionLayers: Int
+    /// Whether it is the layout of LLaVA's own code, whose pictures Pillow resized.
+    package var isOriginal: Bool
 
     package init(_ config: ConfigReader) throws(ModelError) {
-        let isTied =
-            config["tie_word_embeddings"] == nil
-            ? nil : try config.flag("tie_word_embeddings", or: false)
-        text = try DecoderConfig(try config.required("text_config"), isTied: isTied)
-        vision = try CLIPVisionConfig(try config.required("vision_config"))
-        pinpoints = try config.sizes("image_grid_pinpoints") ?? Self.defaultPinpoints
+        isOriginal = config["mm_vision_tower"] != nil
+        if isOriginal {
+            text = try DecoderConfig(
+                config, kind: try Self.language(of: config), isTied: nil)
+            vision = try Self.tower(of: config)
+        } else {
+            try Self.requireNeXT(config)
+            text = try DecoderConfig(
+                try config.required("text_config"), kind: nil, isTied: try config.tie())
+            vision = try CLIPVisionConfig(try config.required("vision_config"))
+        }
+        // LLaVA's own code has the width first.
+        let sizes = try config.sizes("image_grid_pinpoints", widthFirst: isOriginal)
+        pinpoints = sizes ?? Self.defaultPinpoints
         activation = try config.activation("projector_hidden_act", or: "gelu")
         hasProjectorBias = try config.flag("multimodal_projector_bias", or: true)
-        let layer = try config.integer("vision_feature_layer", or: -2)
-        visionLayers = layer < 0 ? vision.layers + 1 + layer : layer
-        guard (0...vision.layers).contains(visionLayers) else {
-            throw config.bad(
-                "vision_feature_layer", config["vision_feature_layer"],
-                "a layer of \(vision.layers), or below 0 from the end")
+        visionLayers = try Self.layers(config, isOriginal: isOriginal, of: vision.layers)
+        try checkSelection(config)
+    }
+
+    /// LLaVA 1.5 shares a name with LLaVA's own files, and has no tiles.
+    private static func requireNeXT(_ config: ConfigReader) throws(ModelError) {
+        let type = try config.text("model_type")
+        guard type == "llava_next" else {
+            throw .unknownArchitecture(seen: type, known: ["llava_next"])
         }
-        let strategy = try config.text("vision_feature_select_strategy", or: "default")
-        guard strategy == "default" else {
+    }
+
+    private static func layers(
+        _ config: ConfigReader, isOriginal: Bool, of count: Int
+    ) throws(ModelError) -> Int {
+        let name = isOriginal ? "mm_vision_select_layer" : "vision_feature_layer"
+        let layer = try config.integer(name, or: -2)
+        let layers = layer < 0 ? count + 1 + layer : layer
+        guard (0...count).contains(layers) else {
             throw config.bad(
-                "vision_feature_select_strategy", config["vision_feature_select_strategy"],
-                "default")
+                name, config[name], "a layer of \(count), or below 0 from the end")
         }
+        return layers
+    }
+
+    /// What of the tower's rows is used, and how pictures and rows are put together.
+    private func checkSelection(_ config: ConfigReader) throws(ModelError) {
+        var allowed = ["vision_feature_select_strategy": "default"]
+        if isOriginal {
+            allowed = [
+                "mm_vision_select_feature": "patch", "mm_projector_type": "mlp2x_gelu",
+                "mm_patch_merge_type": "spatial_unpad", "image_aspect_ratio": "anyres",
+            ]
+        }
+        for (name, value) in allowed.sorted(by: { $0.key < $1.key })
+        where try config.text(name, or: value) != value {
+            throw config.bad(name, config[name], value)
+        }
+    }
+
+    private static func language(of config: ConfigReader) throws(ModelError) -> String {
+        switch try config.text("model_type") {
+        case "llava_mistral": "mistral"
+        case "llava_qwen": "qwen2"
+        default: "llama"
+        }
+    }
+
+    /// LLaVA's own files name the tower and leave its sizes to its own files.
+    private static func tower(of config: ConfigReader) throws(ModelError) -> CLIPVisionConfig {
+        let name = try config.text("mm_vision_tower")
+        guard name.hasSuffix("clip-vit-large-patch14-336") else {
+            throw config.bad(
+                "mm_vision_tower", config["mm_vision_tower"], "clip-vit-large-patch14-336")
+        }
+        return .large336
     }
 
     private static let defaultPinpoints = [
@@ -54,8 +107,14 @@ package struct LLaVANeXTConfig: Sendable, Hashable {
 }
 
 extension ConfigReader {
-    /// A list of heights and widths.
-    func sizes(_ name: String) throws(ModelError) -> [ImageSize]? {
+    /// What the outermost configuration says of tying.
+    fileprivate func tie() throws(ModelError) -> Bool? {
+        let name = "tie_word_embeddings"
+        return self[name] == nil ? nil : try flag(name, or: false)
+    }
+
+    /// A list of heights and widths, or of widths and heights.
+    func sizes(_ name: String, widthFirst: Bool = false) throws(ModelError) -> [ImageSize]? {
         guard let list = self[name] else { return nil }
         var sizes: [ImageSize] = []
         for pair in list.elements {
@@ -63,7 +122,11 @@ extension ConfigReader {
             guard numbers.count == 2, pair.count == 2, numbers.allSatisfy({ $0 > 0 }) else {
                 throw bad(name, pair, "pairs of height and width")
             }
-            sizes.append(ImageSize(height: numbers[0], width: numbers[1]))
+            let (first, second) = (numbers[0], numbers[1])
+            sizes.append(
+                widthFirst
+                    ? ImageSize(height: second, width: first)
+                    : ImageSize(height: first, width: second))
         }
         return sizes
     }

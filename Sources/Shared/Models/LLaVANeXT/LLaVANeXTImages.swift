@@ -5,14 +5,17 @@ import Numerics
 package struct LLaVANeXTImages: ImagePreparation {
     private let tiling: LLaVANeXTTiling
     private let pixels: PixelSettings
+    private let backend: ResampleBackend
 
     /// - Parameter settings: of the image processor; its canvases must be those of the model
     package init(
         _ config: LLaVANeXTConfig, _ settings: ConfigReader?
     ) throws(ModelError) {
         tiling = try config.tiling()
+        backend = config.isOriginal ? .pillow : .torchvision
         pixels = try PixelSettings(
-            settings, mean: PixelSettings.clip.mean, deviation: PixelSettings.clip.deviation)
+            settings, standard: PixelSettings.clip,
+            config.isOriginal ? .rescaledFirst : .folded)
         if let settings, let sizes = try settings.sizes("image_grid_pinpoints"),
             sizes != config.pinpoints
         {
@@ -34,7 +37,7 @@ package struct LLaVANeXTImages: ImagePreparation {
 
     package func prepared(_ image: RGBImage) throws(ImageError) -> PreparedImage {
         let size = ImageSize(height: image.height, width: image.width)
-        let tiles = try tiling.plan(size).tiles(of: image, pixels.filter, backend: .torchvision)
+        let tiles = try tiling.plan(size).tiles(of: image, pixels.filter, backend: backend)
         return PreparedImage(
             pixels: pixels.normaliser.planes(of: tiles),
             shape: [tiles.count, 3, tiling.tile, tiling.tile], size: size,

@@ -101,7 +101,10 @@ extension Invocation {
         console.output(json.text)
     }
 
+<<<<<<< HEAD
     /// Throws if there are words that are not options.
+=======
+>>>>>>> models
     package func expectNoOperands(of verb: String) throws(UsageError) {
         if let operand = operands.first {
             throw .unexpectedArgument(operand, verb: verb, allowed: "it takes options only")
