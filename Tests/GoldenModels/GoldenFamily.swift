@@ -41,6 +41,7 @@ package struct GoldenFamily: CustomStringConvertible, Sendable {
         }
     }()
 
+    /// Its tensors, by their names in memory.
     package func weights(on backend: any Backend) throws -> CheckpointSource {
         let files = ModelFiles(folder)
         return try CheckpointSource(

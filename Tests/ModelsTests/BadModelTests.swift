@@ -2,6 +2,7 @@ import Base
 import Foundation
 import GoldenModels
 import Images
+import GoldenModels
 import Layers
 import Models
 import Numerics

@@ -1,6 +1,7 @@
 import Foundation
 import GoldenModels
 import Images
+import GoldenModels
 import Layers
 import Models
 import Numerics

@@ -1,3 +1,4 @@
+import GoldenModels
 import Base
 import Foundation
 import GoldenModels

@@ -3,6 +3,7 @@ import Generation
 import Models
 import Numerics
 import Operation
+import Text
 
 /// `bench`: times answers of a model folder, with no server.
 struct BenchVerb {
@@ -17,6 +18,7 @@ struct BenchVerb {
             OptionSpec(
                 "tokens", .integer(2...1 << 16), "COUNT", standard: "33", from: .flag,
                 "Tokens of each answer."),
+            OptionSpec("json", .flag, from: .flag, "Print JSON for programs (as it does anyway)."),
             OptionSpec(
                 "runs", .integer(1...1000), "COUNT", standard: "5", from: .flag,
                 "How many answers count, after one that does not."),
@@ -36,8 +38,10 @@ struct BenchVerb {
         let local = try LocalModel(settings)
         let input = try local.input(settings, prompt: settings.text("prompt") ?? "")
         let tokens = settings.integer("tokens") ?? 33
+        var request = GenerationRequest(input, tokensMax: tokens)
+        request.adapter = local.adapter
         let timing = try DecodeTiming(
-            local.generator(settings, rows: input.ids.count + tokens), input, tokens: tokens,
+            local.generator(settings, rows: input.ids.count + tokens), request,
             runs: settings.integer("runs") ?? 5)
         report(timing, local, input)
         return .success
@@ -47,13 +51,13 @@ struct BenchVerb {
         let settings = invocation.settings
         invocation.printJSON { json in
             json.member("type", local.type.rawValue)
-            json.member("quantize", settings.text("quantize") ?? "none")
-            json.member("cache", settings.text("cache") ?? "full")
+            json.member("quantize", settings.text("quantize") ?? "")
+            json.member("cache", settings.text("cache") ?? "")
             json.member("context_tokens", input.ids.count)
             json.member("load_seconds", local.loadSeconds)
-            json.member("first_token_seconds", timing.firstTokenSeconds.median)
-            json.member("tokens_per_second", timing.tokensPerSecond.median)
-            json.member("peak_resident_bytes", PeakMemory.residentBytes())
+            json.member("first_token_seconds_median", timing.firstTokenSeconds.median)
+            json.member("tokens_per_second_median", timing.tokensPerSecond.median)
+            json.member("peak_resident_bytes", ProcessMemory.peakBytes)
             json.member("threads", local.backend.threads)
             json.member("kernel_tier", local.backend.tier.rawValue)
             for (name, runs) in [

@@ -62,6 +62,7 @@ struct GenerateVerb {
             folder: local.folder, local.model.inputs.chat.tokenizer)
         request.stopTokens = defaults.stopTokens
         request.rules = try rules(defaults.rules)
+        request.adapter = local.adapter
         request.seed = UInt64(settings.integer("seed") ?? 0)
         let generator = local.generator(
             settings, rows: request.input.ids.count + request.tokensMax)

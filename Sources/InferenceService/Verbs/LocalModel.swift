@@ -13,17 +13,20 @@ struct LocalModel {
     let folder: String
     let backend: CPUBackend
     let type: DType
+    let adapter: RequestAdapter?
     let loadSeconds: Double
 
     /// What picks and prepares a model.
     static let options = [
         OptionSpec("model", .text, "DIR", from: .flag, "The model's folder, as the hub has it."),
         OptionSpec(
+            "adapter", .text, "DIR", from: .flag, "A LoRA adapter's folder, as PEFT writes it."),
+        OptionSpec(
             "type", .choice(["float32", "bfloat16", "float16"]), "TYPE", from: .flag,
             "In what to compute. Default: as the folder says."),
         OptionSpec(
-            "quantize", .choice(["nf4", "int8", "int4"]), "FORMAT", from: .flag,
-            "How to keep the layers of the language model. Default: as they are."),
+            "quantize", .choice(["none", "nf4", "int8", "int4"]), "FORMAT", standard: "none",
+            from: .flag, "How to keep the layers of the language model."),
         OptionSpec(
             "cache", .choice(["full", "int8"]), "FORMAT", standard: "full", from: .flag,
             "How to keep keys and values."),
@@ -43,6 +46,10 @@ struct LocalModel {
         model = try LoadedModel(
             folder: folder, .serving(type, format: Self.format(settings.text("quantize"))),
             on: backend)
+        adapter = try settings.text("adapter").map { [model] folder in
+            RequestAdapter(
+                name: folder, terms: try Adapter(folder: folder, for: model).bound)
+        }
         loadSeconds = MonotonicTime.now().seconds(since: start)
     }
 
@@ -96,7 +103,7 @@ struct LocalModel {
         switch name {
         case "nf4": .nf4
         case "int8": .int8
-        case "int4": .int4(group: 64, asymmetric: true)
+        case "int4": .int4(group: 128, asymmetric: true)
         default: nil
         }
     }

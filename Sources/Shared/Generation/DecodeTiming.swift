@@ -1,5 +1,4 @@
 package import Base
-package import Models
 
 /// How fast a model answers one prompt on its own.
 package struct DecodeTiming: Sendable {
@@ -12,18 +11,18 @@ package struct DecodeTiming: Sendable {
 
     /// Answers a prompt several times; the first time is not counted.
     /// - Parameters:
-    ///   - tokens: of each answer, above 1
+    ///   - request: of an answer of at least two tokens, which nothing ends early
     ///   - runs: how many are counted
     ///   - clock: gives the time
     package init(
-        _ generator: Generator, _ input: ModelInput, tokens: Int, runs: Int,
+        _ generator: Generator, _ request: GenerationRequest, runs: Int,
         clock: () -> MonotonicTime = MonotonicTime.now
     ) throws(GenerationError) {
-        precondition(tokens > 1 && runs > 0, "timing: \(tokens) tokens, \(runs) runs")
+        precondition(
+            request.tokensMax > 1 && runs > 0, "timing: \(request.tokensMax) tokens, \(runs) runs")
         for run in 0...runs {
             let start = clock()
             var times: [MonotonicTime] = []
-            let request = GenerationRequest(input, tokensMax: tokens)
             let results = try generator.results(of: [request]) { _ in times.append(clock()) }
             guard let first = times.first, let last = times.last, run > 0 else { continue }
             firstTokenSeconds.append(first.seconds(since: start))

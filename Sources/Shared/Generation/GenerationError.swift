@@ -15,11 +15,14 @@ package enum GenerationError: Failure, Hashable {
     /// Answers that need more rows of cache than there are.
     case cacheTooSmall(rows: Int, rowsMax: Int)
     case queueFull(waiting: Int, waitingMax: Int)
+    /// An adapter with whole parameters beside other requests.
+    case adaptersApart
 
     package var kind: FailureKind {
         switch self {
         case .promptTooLong: .outOfRange
         case .cacheTooSmall, .queueFull: .exhausted
+        case .adaptersApart: .precondition
         default: .invalidInput
         }
     }
@@ -36,6 +39,7 @@ package enum GenerationError: Failure, Hashable {
         case .tokenOutOfRange: "TOKEN_OUT_OF_RANGE"
         case .cacheTooSmall: "CACHE_TOO_SMALL"
         case .queueFull: "QUEUE_FULL"
+        case .adaptersApart: "ADAPTER_NOT_MIXABLE"
         }
     }
 
@@ -63,6 +67,9 @@ package enum GenerationError: Failure, Hashable {
             "the answers need up to \(rows) rows of cache; it has \(most)"
         case .queueFull(let waiting, let most):
             "\(waiting) sequences wait already, of at most \(most); try again later"
+        case .adaptersApart:
+            "an adapter that replaces whole parameters is answered apart from other requests; "
+                + "wait until those have ended, or merge the adapter into a model of its own"
         }
     }
 }

@@ -1,3 +1,4 @@
+import Layers
 package import Models
 import Numerics
 import Text
@@ -39,6 +40,7 @@ package final class Generator {
                 textTokens: usage.textTokens, imageTokens: usage.imageTokens, tokensMax: lengthMax)
         }
         try checkTokens(of: request.input)
+        try checkAdapter(of: request)
         var request = request
         request.tokensMax = min(request.tokensMax, lengthMax - rows)
         let ids = try scheduler.submit(
@@ -98,6 +100,15 @@ package final class Generator {
         }
         return numbers.map { number in
             (results[number] ?? [:]).sorted { $0.key < $1.key }.map(\.value)
+        }
+    }
+
+    /// Parameters that an adapter holds as a whole stand for all rows of a pass.
+    private func checkAdapter(of request: GenerationRequest) throws(GenerationError) {
+        for other in requests.values.map(\.request)
+        where other.adapter?.name != request.adapter?.name {
+            let isWhole = [request, other].contains { $0.adapter?.terms.hasReplacements == true }
+            guard !isWhole else { throw .adaptersApart }
         }
     }
 

@@ -46,7 +46,7 @@ package final class StepRunner {
     /// Computes rows, keeps their keys and values, and gives what decides on the next tokens.
     /// - Returns: float32 `[sampled slices, V]` in their order; nil if none is sampled
     package func logits(_ parts: [Rows]) -> Tensor? {
-        let pass = Pass().with(shares(parts))
+        let pass = pass(of: parts.map { ($0.slice.rows.count, $0.adapter) })
         let slices = parts.map(\.slice)
         let positions = Tensor(slices.flatMap { $0.rows.map(Int32.init) }, on: model.backend)
         let x = model.decoder(
@@ -56,7 +56,9 @@ package final class StepRunner {
         guard !last.isEmpty else { return nil }
         let isAll = last.count == x.shape[0]
         return model.decoder.head(
-            isAll ? x : x.gathered(rows: last), sampledPass(parts, pass), as: .float32)
+            isAll ? x : x.gathered(rows: last),
+            self.pass(of: parts.filter(\.slice.isSampled).map { (1, $0.adapter) }),
+            as: .float32)
     }
 
     private func embedded(_ parts: [Rows], _ pass: Pass) -> Tensor {
@@ -84,14 +86,15 @@ package final class StepRunner {
         return rows
     }
 
-    /// The adapters' rows among those of the pass.
-    private func shares(_ parts: [Rows]) -> [AdapterShare] {
-        shares(parts.map { ($0.slice.rows.count, $0.adapter) })
-    }
-
-    private func sampledPass(_ parts: [Rows], _ pass: Pass) -> Pass {
-        let sampled = parts.filter(\.slice.isSampled).map { (1, $0.adapter) }
-        return pass.with(shares(sampled))
+    /// What rows go through: an adapter that holds whole parameters has all of them.
+    private func pass(of parts: [(rows: Int, adapter: RequestAdapter?)]) -> Pass {
+        if let adapter = parts.first?.adapter, adapter.terms.hasReplacements {
+            precondition(
+                parts.allSatisfy { $0.adapter?.name == adapter.name },
+                "step: adapter \(adapter.name) is not alone")
+            return Pass().with(adapter.terms)
+        }
+        return Pass().with(shares(parts))
     }
 
     /// Neighbours with the same adapter make one range.

@@ -88,6 +88,9 @@ package struct BoundAdapter: Sendable {
         (self.terms, self.replacements) = (places, replacements)
     }
 
+    /// Whether it holds parameters as a whole, so that only passes of its own can go through it.
+    package var hasReplacements: Bool { !replacements.isEmpty }
+
     /// The term of a layer.
     package subscript(site: Int) -> LowRank? { site < terms.count ? terms[site] : nil }
 }
