@@ -150,7 +150,7 @@ extension BenchVerb {
     fileprivate func report(_ report: Report) {
         let sorted = report.stepSeconds.sorted()
         let median = sorted[sorted.count / 2]
-        let peak = PeakMemory.residentBytes()
+        let peak = ProcessMemory.peakBytes
         invocation.printJSON { json in
             json.member("step_seconds_median", median)
             json.member("step_seconds_min", sorted[0])
