@@ -73,8 +73,8 @@ import Testing
         #expect(FrozenWeight(weight).dequantised(to: .float32).floats() == dequantised)
     }
 
-    /// The mean that is taken off may differ in its last bit; a number on the border of two steps of
-    /// the grid then falls to the other side.
+    /// The mean that is taken off may differ in its last bit; a number on the border of two steps
+    /// of the grid then falls to the other side.
     @Test(arguments: cases.filter { $0.kind == "nf4" })
     func ourDoubleQuantisationIsThatOfBitsandbytes(golden: Case) throws {
         let n = golden.name

@@ -119,6 +119,7 @@ package struct RandomSource: WeightSource {
     private let key: RandomKey
     private let backend: any Backend
 
+    /// - Parameter seed: of every tensor, each drawn under its own name
     package init(seed: UInt64, on backend: any Backend) {
         (key, self.backend) = (RandomKey(seed: seed), backend)
     }

@@ -6,6 +6,7 @@ package struct ConfigReader: Sendable {
     /// The file and the fields that led here.
     private let place: String
 
+    /// - Parameter file: its name, for messages
     package init(_ node: JSONNode, file: String) {
         (self.node, place) = (node, file + ": ")
     }

@@ -29,7 +29,8 @@ package struct ModelFamily: Sendable {
 
 extension ModelFamily {
     static let llavaNeXT = ModelFamily(
-        types: ["llava_next", "llava", "llava_llama", "llava_mistral", "llava_qwen"], name: { LLaVANeXTNames.name($0) },
+        types: ["llava_next", "llava", "llava_llama", "llava_mistral", "llava_qwen"],
+        name: { LLaVANeXTNames.name($0) },
         model: { (config, weights) throws(ModelError) in
             try LLaVANeXT(try LLaVANeXTConfig(config), from: weights)
         },

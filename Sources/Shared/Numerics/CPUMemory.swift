@@ -41,7 +41,8 @@ final class CPUMemory: Sendable {
             state.liveBytesMax = max(state.liveBytesMax, state.liveBytes)
             let live = Double(state.liveBytes)
             state.recentBytesMax = max(
-                live, state.recentBytesMax - (state.recentBytesMax - live) / Double(CPUMemory.memory))
+                live,
+                state.recentBytesMax - (state.recentBytesMax - live) / Double(CPUMemory.memory))
             if let block = state.kept[size]?.popLast() {
                 state.keptBytes -= size
                 return (block, CPUMemory.trim(&state))

@@ -79,6 +79,7 @@ package struct CLIPVision: Sendable {
     /// Loaded so that adapters and files keep it; nothing that this product runs uses it.
     private let lastNorm: LayerNorm
 
+    /// - Parameter weights: the scope of the tower
     package init(_ c: CLIPVisionConfig, from weights: WeightScope) throws(WeightError) {
         config = c
         let embeddings = weights("embeddings")

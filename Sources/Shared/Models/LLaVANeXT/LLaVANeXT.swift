@@ -12,6 +12,7 @@ package struct LLaVANeXT: VisionLanguageModel {
     private let visionLayers: Int
     private let tiling: LLaVANeXTTiling
 
+    /// Builds the model that a configuration describes.
     package init(
         _ config: LLaVANeXTConfig, from weights: ModelWeights
     ) throws(ModelError) {

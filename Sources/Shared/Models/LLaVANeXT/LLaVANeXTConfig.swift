@@ -14,6 +14,7 @@ package struct LLaVANeXTConfig: Sendable, Hashable {
     /// Whether it is the layout of LLaVA's own code, whose pictures Pillow resized.
     package var isOriginal: Bool
 
+    /// - Parameter config: all of `config.json`, in the layout of the hub or of LLaVA's own code
     package init(_ config: ConfigReader) throws(ModelError) {
         isOriginal = config["mm_vision_tower"] != nil
         if isOriginal {
