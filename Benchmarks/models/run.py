@@ -42,6 +42,8 @@ def programs() -> Path:
 def measured(*command: str) -> dict:
     """What a command prints as its last line."""
     environment = os.environ | {"FOVEA_THREADS": "2"}
+    # Our executables refuse variables that they do not know.
+    environment.pop("FOVEA_BIN", None)
     print(" ".join(Path(word).name for word in command), file=sys.stderr)
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
