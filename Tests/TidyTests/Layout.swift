@@ -18,13 +18,19 @@ enum Layout {
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
             "TensorFiles": ["Base"],
-            "Layers": ["Base", "Numerics"],
+            "Layers": ["Base", "Numerics", "TensorFiles"],
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
             "Quality": ["Base", "Text", "Images"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
+            // Models with reference values, for every test that runs one.
+            "GoldenModels": models.union(["Models"]),
+            "ModelsTests": models.union(["Models", "GoldenModels", "TestSupport", "Testing"]),
+            "GenerationTests": engine.union(["GoldenModels", "Testing"]),
+            // Golden values come in files of tensors.
+            "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
