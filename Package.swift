@@ -35,6 +35,7 @@ let package = Package(
     name: "fovea",
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-images-bench", targets: ["ImagesBench"]),
         .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
@@ -73,7 +74,14 @@ let package = Package(
             ],
             linkerSettings: [.linkedLibrary("m")]),
         shared("Numerics", ["Base", "CKernels"]),
+        .target(
+            name: "CImages", path: "Sources/Shared/CImages",
+            // Decoding and resampling are loops over pixels, in debug builds too.
+            cSettings: strictC + [.unsafeFlags(["-O3"])],
+            linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
+        shared("Images", ["Base", "CImages"]),
         shared("TensorFiles", ["Base"]),
+        shared("Layers", ["Base", "Numerics", "TensorFiles"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
@@ -81,6 +89,7 @@ let package = Package(
         service("TrainerService"),
         service("InferenceService"),
         tests("BaseTests", ["Base"]),
+        tests("LayersTests", ["Base", "Layers", "Numerics", "TensorFiles"]),
         tests("MessagesTests", ["Base", "Messages", "TestSupport"]),
         .target(
             name: "TestSupport", dependencies: ["Base", "Messages", "RPC"],
@@ -94,7 +103,11 @@ let package = Package(
         .executableTarget(
             name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
-        tests("NumericsTests", ["Base", "CKernels", "Numerics"]),
+        tests("NumericsTests", ["Base", "CKernels", "Numerics", "TensorFiles"]),
+        .executableTarget(
+            name: "ImagesBench", dependencies: ["Base", "Images"],
+            path: "Benchmarks/images/ours", swiftSettings: strict),
+        tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("QualityTests", ["Base", "Quality", "TestSupport", "Text"]),

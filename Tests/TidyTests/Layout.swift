@@ -18,18 +18,25 @@ enum Layout {
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
             "TensorFiles": ["Base"],
-            "Layers": ["Base", "Numerics"],
+            "Layers": ["Base", "Numerics", "TensorFiles"],
             "Text": ["Base"],
             "Quality": ["Base", "Text", "Images"],
-            "Images": ["Base", "Numerics", "CCodecs"],
+            "Images": ["Base", "CImages"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
+            // Golden values come in files of tensors.
+            "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
             "EndToEnd": ["Testing"],
+            "ImagesBench": ["Base", "Images"],
+            // Golden values come in safetensors files.
+            "ImagesTests": [
+                "Base", "CImages", "Images", "TensorFiles", "TestSupport", "Testing",
+            ],
             "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,

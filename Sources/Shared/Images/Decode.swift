@@ -1,0 +1,151 @@
+package import Base
+import CImages
+import Foundation
+
+/// What becomes of transparent pixels.
+package enum AlphaRule: Sendable, Hashable, CaseIterable {
+    /// The colours below are taken as they are: Pillow's `convert("RGB")`, transformers up to 4.
+    case dropped
+    /// White shows through: transformers from 5 on.
+    case overWhite
+}
+
+/// How files are decoded. What a model was trained with, it must be served with.
+package struct DecodeOptions: Sendable, Hashable {
+    package var alpha: AlphaRule
+    /// Whether pictures are turned upright as their metadata asks.
+    package var turnsUpright: Bool
+    package var limits: ImageLimits
+
+    package init(
+        alpha: AlphaRule = .overWhite, turnsUpright: Bool = true,
+        limits: ImageLimits = ImageLimits()
+    ) {
+        self.alpha = alpha
+        self.turnsUpright = turnsUpright
+        self.limits = limits
+    }
+}
+
+/// A decoded file: its first picture.
+package struct DecodedImage: Sendable {
+    package let header: ImageHeader
+    package let image: RGBImage
+    /// Whether the decoder met damage that it bridged by guessing, as every JPEG reader does.
+    package let isDamaged: Bool
+
+    /// Decodes a JPEG, PNG, WebP or TIFF file to what Pillow makes of it.
+    package init(
+        decoding bytes: Bytes, _ options: DecodeOptions = DecodeOptions()
+    ) throws(ImageError) {
+        header = try ImageHeader(reading: bytes, limits: options.limits)
+        let canvas = try Self.canvas(bytes, header, options.alpha)
+        isDamaged = canvas.isDamaged
+        let turn = options.turnsUpright ? header.orientation : .upright
+        image = canvas.image.upright(from: turn)
+    }
+
+    private static func canvas(
+        _ bytes: Bytes, _ header: ImageHeader, _ alpha: AlphaRule
+    ) throws(ImageError) -> (image: RGBImage, isDamaged: Bool) {
+        guard let frame = header.frame else {
+            return try bytes.withUnsafeBytes { (raw) throws(ImageError) in
+                try decode(raw, header, header.width, header.height, alpha)
+            }
+        }
+        guard frame.x + frame.width <= header.width, frame.y + frame.height <= header.height else {
+            throw .broken(header.format, "a frame outside its canvas")
+        }
+        let first = try bytes.slice(frame.bytes).withUnsafeBytes { (raw) throws(ImageError) in
+            try decode(raw, header, frame.width, frame.height, alpha)
+        }
+        // Around the first frame the canvas is transparent black.
+        let value: UInt8 = header.hasAlpha && alpha == .overWhite ? 255 : 0
+        let image = first.image.padded(
+            width: header.width, height: header.height, x: frame.x, y: frame.y, value: value)
+        return (image, first.isDamaged)
+    }
+
+    private static func decode(
+        _ raw: UnsafeRawBufferPointer, _ header: ImageHeader, _ width: Int, _ height: Int,
+        _ alpha: AlphaRule
+    ) throws(ImageError) -> (image: RGBImage, isDamaged: Bool) {
+        var isDamaged = false
+        let image = try RGBImage(width, height) { (target) throws(ImageError) in
+            let decoder = CodecCall(format: header.format, raw: raw, width: width, height: height)
+            if header.hasAlpha {
+                isDamaged = try decoder.decode(into: target, alpha: alpha)
+            } else {
+                isDamaged = try decoder.decode(into: target, channels: 3)
+            }
+        }
+        return (image, isDamaged)
+    }
+}
+
+/// One call of a C decoder.
+private struct CodecCall {
+    let format: ImageFormat
+    let raw: UnsafeRawBufferPointer
+    let width: Int
+    let height: Int
+
+    /// Returns whether there was damage that the decoder bridged.
+    func decode(
+        into target: UnsafeMutableBufferPointer<UInt8>, channels: Int
+    ) throws(ImageError) -> Bool {
+        var picture = ci_picture(
+            pixels: target.baseAddress, width: UInt32(width), height: UInt32(height),
+            channels: UInt32(channels), is_damaged: false)
+        var message = ci_message()
+        let status = call(&picture, &message)
+        if status != CI_OK { throw error(status, message) }
+        return picture.is_damaged
+    }
+
+    /// Decodes with alpha, then leaves it behind.
+    func decode(
+        into target: UnsafeMutableBufferPointer<UInt8>, alpha: AlphaRule
+    ) throws(ImageError) -> Bool {
+        let count = width * height * 4
+        guard let base = malloc(count) else { throw .noMemory(bytesWanted: count) }
+        defer { free(base) }
+        let pixels = base.bindMemory(to: UInt8.self, capacity: count)
+        let buffer = UnsafeMutableBufferPointer(start: pixels, count: count)
+        let isDamaged = try decode(into: buffer, channels: 4)
+        switch alpha {
+        case .dropped: ci_drop_alpha(target.baseAddress, pixels, width * height)
+        case .overWhite: ci_composite_over_white(target.baseAddress, pixels, width * height)
+        }
+        return isDamaged
+    }
+
+    private func call(_ picture: inout ci_picture, _ message: inout ci_message) -> ci_status {
+        let input = ci_input(
+            bytes: raw.baseAddress?.assumingMemoryBound(to: UInt8.self), count: raw.count)
+        switch format {
+        case .jpeg: return ci_decode_jpeg(input, &picture, &message)
+        case .png: return ci_decode_png(input, &picture, &message)
+        case .webp: return ci_decode_webp(input, &picture, &message)
+        case .tiff: return ci_decode_tiff(input, &picture, tiffBlockBytesMax, &message)
+        }
+    }
+
+    /// Tiles may reach over the edge, but not by much more than the picture itself.
+    private var tiffBlockBytesMax: Int { max(64 << 20, width * height * 16) }
+
+    private func error(_ status: ci_status, _ message: ci_message) -> ImageError {
+        let text = text(of: message)
+        return switch status {
+        case CI_TRUNCATED: .truncated(format, byteCount: raw.count)
+        case CI_UNSUPPORTED: .unsupported(format, text)
+        case CI_NO_MEMORY: .noMemory(bytesWanted: width * height * 3)
+        default: .broken(format, text)
+        }
+    }
+}
+
+/// The text of a C call, without bytes that are no text.
+func text(of message: ci_message) -> String {
+    withUnsafeBytes(of: message.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+}
