@@ -1,3 +1,4 @@
+import Images
 import Quality
 import Testing
 
@@ -122,5 +123,39 @@ import Testing
         }
         #expect(counts.count == 4)
         #expect(counts.values.allSatisfy { (420...580).contains($0) })
+    }
+
+    /// Every preset, on pictures of awkward sizes; what comes out is a picture, and the same again.
+    @Test(arguments: AugmentationDomain.allCases)
+    func drawnChangesCanBeMade(domain: AugmentationDomain) throws {
+        for (width, height) in [(1, 1), (3, 50), (40, 31)] {
+            let bytes = (0..<width * height * 3).map { UInt8($0 * 7 % 256) }
+            let built = RGBImage(width: width, height: height, pixels: bytes)
+            let picture = try #require(built)
+            for example in UInt64(0)..<12 {
+                let changes = AugmentationPolicy.preset(domain)
+                    .drawn(seed: 4, epoch: 0, example: example)
+                let results = try (0..<2).map { _ in
+                    try changes.reduce(picture) { try $1.applied(to: $0) }
+                }
+                #expect(results[0] == results[1])
+                #expect(changes.isEmpty || results[0] != picture || width == 1)
+            }
+        }
+    }
+
+    @Test func rightAnglesMoveWholePixels() throws {
+        let built = RGBImage(width: 2, height: 1, pixels: [1, 2, 3, 4, 5, 6])
+        let picture = try #require(built)
+        let left = try AppliedTransform.rotate(degrees: 90, fillRGB: nil).applied(to: picture)
+        #expect((left.width, left.height) == (1, 2))
+        #expect(left.pixels == [4, 5, 6, 1, 2, 3])
+        let half = try AppliedTransform.rotate(degrees: 180, fillRGB: nil).applied(to: picture)
+        #expect(half.pixels == [4, 5, 6, 1, 2, 3])
+    }
+
+    @Test func aPictureBecomesItsBrightness() throws {
+        let picture = RGBImage(width: 2, height: 2, filledWith: 90)
+        #expect(GreyImage(picture).pixels == [90, 90, 90, 90])
     }
 }
