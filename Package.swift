@@ -87,7 +87,7 @@ let package = Package(
         shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
-        shared("Quality", ["Base", "Text"]),
+        shared("Quality", ["Base", "Images", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService", ["Digests", "Images", "Quality", "Storage", "Text"]),
         service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text"]),
@@ -132,7 +132,7 @@ let package = Package(
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
-        tests("QualityTests", ["Base", "Quality", "TestSupport", "Text"]),
+        tests("QualityTests", ["Base", "Images", "Quality", "TestSupport", "Text"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
         tests(
             "DatasetTests",
