@@ -5,6 +5,7 @@ enum Layout {
     static let imports: [String: Set<String>] = {
         let service: Set = [
             "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
+            "Quality",
         ]
         let models: Set = ["Base", "Numerics", "TensorFiles", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
@@ -12,7 +13,7 @@ enum Layout {
             "Base": [],
             "Digests": ["Base", "CCrypto"],
             "RPC": ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
-            "Storage": ["Base", "CSQLite"],
+            "Storage": ["Base", "Digests", "CLinux", "CSQLite"],
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
@@ -20,9 +21,14 @@ enum Layout {
             "Layers": ["Base", "Numerics", "TensorFiles"],
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
+            "Quality": ["Base", "Text", "Images"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
+            // Models with reference values, for every test that runs one.
+            "GoldenModels": models.union(["Models"]),
+            "ModelsTests": models.union(["Models", "GoldenModels", "TestSupport", "Testing"]),
+            "GenerationTests": engine.union(["GoldenModels", "Testing"]),
             // Golden values come in files of tensors.
             "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.
@@ -30,6 +36,7 @@ enum Layout {
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
             "EndToEnd": ["Testing"],
+            "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
             "ImagesBench": ["Base", "Images"],
             // Golden values come in safetensors files.
             "ImagesTests": [
