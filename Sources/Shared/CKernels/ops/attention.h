@@ -28,7 +28,7 @@ typedef struct NAME(attention_item) {
     int64_t units, stride;           // units of K in a tile, K rounded up to whole panels
     bool few;                        // rows that are one strip: then keys are the panels
     bool tiles, bytes;               // pages are tiles (page_tiles.h); and of int8
-    bool direct;                     // v is multiplied where it is
+    bool direct;                     // v is multiplied where it is, and k if it is bytes
     // Scratch memory.
     f32 *q, *k, *v, *scores, *few_scores, *factors, *out, *part_out;
     f32 *key_scales;  // of the keys and values of a block of bytes that are tiles, or NULL
@@ -104,7 +104,7 @@ static void NAME(attention_reserve)(ITEM *item) {
     if (item->tiles && item->bytes) {
         item->key_scales = memory + places[11];
         item->halves = (uint8_t *)(memory + places[12]);
-        NAME(page_halves)(item->halves);
+        page_halves(item->halves);
     }
     for (int64_t block = 0; block < item->blocks; block++) {
         item->all[block].out = item->out + block * CK_ATTENTION_ROWS * item->stride;
@@ -159,6 +159,25 @@ static void NAME(attention_fetch_ahead)(const ITEM *item, tile *t, int value, co
     t->fetch_step = TILE_COLUMNS * (int64_t)sizeof(f32) * size / (int64_t)sizeof(T);
 }
 
+// The product of one or two panels, which are bytes where those of the pages are multiplied.
+static void NAME(attention_multiply_few)(const ITEM *item, const tile *t) {
+#if defined(HAS_BF16_DOT)
+    if (item->bytes && item->direct) {
+        page_product p = {.rows = t->rows, .panels = t->columns / TILE_COLUMNS, .units = t->units};
+        p.a = t->a, p.a_step = t->a_step ? t->a_step : t->rows;
+        p.b = t->b, p.b_stride = t->b_stride;
+        p.pieces = t->pieces, p.piece_units = t->piece_units;
+        p.c = t->c, p.c_stride = t->c_stride, p.add = t->add;
+        p.halves = item->halves;
+        p.fetch = t->fetch, p.fetch_panel = t->fetch_panel, p.fetch_step = t->fetch_step;
+        page_multiply(&p);
+        return;
+    }
+#endif
+    (void)item;
+    tile_multiply(t);
+}
+
 // Scores of a few rows with the panels of keys that begin at `key`, two at a time. What is fetched
 // meanwhile are the block's values, or the next block's keys if the values are here already.
 static void NAME(attention_scores_few)(ITEM *item, int64_t key, int64_t keys, int64_t rows) {
@@ -174,7 +193,7 @@ static void NAME(attention_scores_few)(ITEM *item, int64_t key, int64_t keys, in
         t.columns = two ? 2 * TILE_COLUMNS : TILE_COLUMNS;
         t.c = item->few_scores + i;
         NAME(attention_fetch_ahead)(item, &t, item->direct ? 1 : 0, places);
-        tile_multiply(&t);
+        NAME(attention_multiply_few)(item, &t);
     }
     attention_turn(item->scores, item->few_scores, rows, keys);
 }
@@ -207,7 +226,7 @@ static void NAME(attention_values_few)(const ITEM *item, const tile *all, int64_
             pieces[i / TILE_COLUMNS] = NAME(attention_value_piece)(item, key + i) - first;
         }
         t.b = first;
-        t.b_stride = item->args->numbers[4] / unit * TILE_COLUMNS;
+        t.b_stride = item->args->numbers[4] / unit * TILE_COLUMNS / (item->bytes ? 2 : 1);
         t.pieces = pieces;
         t.piece_units = TILE_COLUMNS / unit;
     }
@@ -221,7 +240,7 @@ static void NAME(attention_values_few)(const ITEM *item, const tile *all, int64_
         part.b = t.b + i / TILE_COLUMNS * t.b_stride;
         part.c = t.c + i;
         NAME(attention_fetch_ahead)(item, &part, item->direct ? 0 : 1, places);
-        tile_multiply(&part);
+        NAME(attention_multiply_few)(item, &part);
     }
 }
 

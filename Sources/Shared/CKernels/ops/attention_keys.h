@@ -149,18 +149,22 @@ static inline int64_t NAME(attention_page_first)(const ITEM *item, int64_t key) 
     return (NAME(attention_page_place)(item, key) - row) * item->width;
 }
 
+// What lies in pages of keys, or of values, from an element on.
+static inline const f32 *NAME(attention_lies)(const ITEM *item, int value, int64_t element) {
+    const char *pages = item->args->pointers[3 + value];
+    return (const f32 *)(pages + element * (item->bytes ? 1 : (int64_t)sizeof(T)));
+}
+
 // The panel of keys that begins i keys after a block does: of the page or packed.
 static const f32 *NAME(attention_panel)(const ITEM *item, int64_t key, int64_t i) {
-    if (!item->tiles || item->bytes) return item->k + i * item->units;
-    const T *pages = item->args->pointers[3];
-    return (const f32 *)(pages + NAME(attention_page_place)(item, key + i) * item->width);
+    if (!item->tiles || (item->bytes && !item->direct)) return item->k + i * item->units;
+    return NAME(attention_lies)(item, 0, NAME(attention_page_place)(item, key + i) * item->width);
 }
 
 // The first panel of the TILE_COLUMNS values from a key on, in their page.
 static const f32 *NAME(attention_value_piece)(const ITEM *item, int64_t key) {
-    const T *pages = item->args->pointers[4];
     int64_t inside = key % item->args->numbers[4] * TILE_COLUMNS;
-    return (const f32 *)(pages + NAME(attention_page_first)(item, key) + inside);
+    return NAME(attention_lies)(item, 1, NAME(attention_page_first)(item, key) + inside);
 }
 
 // k that is panels of keys already, a panel at a time.
@@ -230,8 +234,10 @@ static void NAME(attention_take_scales)(ITEM *item, int64_t key, int64_t keys) {
 static void NAME(attention_pack_keys)(ITEM *item, int64_t key, int64_t keys) {
     if (item->tiles) {
         if (item->key_scales) NAME(attention_take_scales)(item, key, keys);
-        item->direct = item->few && !item->bytes && keys % NAME(page_unit)() == 0;
-        if (!item->few || item->bytes) NAME(attention_take_keys)(item, key, keys);
+        item->direct = item->bytes ? item->rows <= PAGE_ROWS
+                                   : item->few && keys % NAME(page_unit)() == 0;
+        bool in_place = item->few && (item->direct || !item->bytes);
+        if (!in_place) NAME(attention_take_keys)(item, key, keys);
         if (!item->few) NAME(attention_take_strips)(item, keys);
         if (!item->direct) NAME(attention_take_values)(item, key, keys);
         return;

@@ -31,7 +31,7 @@ static void NAME(attention_keep)(const ck_args *a, int64_t which, int64_t place,
             continue;
         }
         uint8_t magnitude = (uint8_t)abs(codes[i]);
-        uint8_t *to = (uint8_t *)a->pointers[which] + NAME(page_byte_at)(at);
+        uint8_t *to = (uint8_t *)a->pointers[which] + page_byte_at(at);
         *to = codes[i] < 0 ? magnitude | 0x80 : magnitude;
     }
 }
