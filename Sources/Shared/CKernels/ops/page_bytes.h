@@ -75,7 +75,7 @@ TILE_INLINE void page_block(int rows, int panels, const page_product *p) {
     int64_t length = p->pieces ? p->piece_units : p->units;
     vec sum[PAGE_ROWS][4];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < rows * 2 * panels; i++) sum[i / (2 * panels)][i % (2 * panels)] = vec_set(0);
+    for (int i = 0; i < rows * 4; i++) sum[i / 4][i % 4] = vec_set(0);
     for (int64_t unit = 0, end; unit < p->units; unit = end) {
         const f32 *b = p->b + (p->pieces ? p->pieces[unit / length] : 0);
         end = unit + length < p->units ? unit + length : p->units;

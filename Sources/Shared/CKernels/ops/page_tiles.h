@@ -4,8 +4,8 @@
 //     k   [rows / 32][unit of K][32 keys]      a panel of keys
 //     v   [K / 32][unit of rows][32 columns]   panels of columns
 //
-// is a page of one head. All other pages are rows [rows][K]. int8 lies as bfloat16 would, in lines of
-// page_bytes.h.
+// is a page of one head. All other pages are rows [rows][K]. int8 lies as bfloat16 would, in lines
+// of page_bytes.h.
 
 static inline bool NAME(page_is_tiles)(int64_t width, int64_t page, bool bytes) {
     bool same = _Generic((T){0}, f32: !bytes, bf16: tile_unit(TILE_BF16) == 2, default: false);
