@@ -85,9 +85,12 @@ let package = Package(
         shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
+        shared(
+            "Training",
+            ["Base", "Digests", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService"),
-        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text"]),
+        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text", "Training"]),
         service(
             "InferenceService",
             ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
@@ -129,6 +132,12 @@ let package = Package(
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
+        tests(
+            "TrainingTests",
+            [
+                "Base", "Digests", "GoldenModels", "Images", "Layers", "Models", "Numerics",
+                "TensorFiles", "Text", "Training",
+            ]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),
     ],
