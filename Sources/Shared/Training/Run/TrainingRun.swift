@@ -59,7 +59,9 @@ package struct TrainingRun {
         (state, history) = (RunState(), [])
         setup.store?.sweep()
         if let checkpoint {
-            do throws(CheckpointError) { try restore(checkpoint) } catch { throw .checkpoint(error) }
+            do throws(CheckpointError) { try restore(checkpoint) } catch {
+                throw .checkpoint(error)
+            }
         }
     }
 
