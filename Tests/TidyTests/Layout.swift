@@ -5,7 +5,7 @@ enum Layout {
     static let imports: [String: Set<String>] = {
         let service: Set = [
             "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
-            "Quality",
+            "Quality", "Resources",
         ]
         let models: Set = ["Base", "Numerics", "TensorFiles", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
@@ -14,6 +14,7 @@ enum Layout {
             "Digests": ["Base", "CCrypto"],
             "RPC": ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
             "Storage": ["Base", "Digests", "CLinux", "CSQLite"],
+            "Resources": ["Base", "Digests", "Messages", "Storage"],
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
@@ -37,6 +38,10 @@ enum Layout {
             ],
             "EndToEnd": ["Testing"],
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
+            // The trainer reads rows from a dataset service.
+            "TrainerTests": service.union(engine).union([
+                "DatasetService", "TrainerService", "TestSupport", "Testing",
+            ]),
             "ImagesBench": ["Base", "Images"],
             // Golden values come in safetensors files.
             "ImagesTests": [
