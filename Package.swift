@@ -89,6 +89,9 @@ let package = Package(
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Images", "Text"]),
+        shared(
+            "Training",
+            ["Base", "Digests", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service(
             "DatasetService", ["Digests", "Images", "Quality", "Resources", "Storage", "Text"]),
@@ -96,7 +99,7 @@ let package = Package(
             "TrainerService",
             [
                 "Digests", "Generation", "Images", "Layers", "Models", "Numerics", "Resources",
-                "Storage", "TensorFiles", "Text",
+                "Storage", "TensorFiles", "Text", "Training",
             ]),
         service(
             "InferenceService",
@@ -152,6 +155,12 @@ let package = Package(
             [
                 "Base", "DatasetService", "Digests", "Messages", "Operation", "RPC", "Resources",
                 "Storage", "TestSupport", "TrainerService",
+            ]),
+        tests(
+            "TrainingTests",
+            [
+                "Base", "Digests", "GoldenModels", "Images", "Layers", "Models", "Numerics",
+                "TensorFiles", "Text", "Training",
             ]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),

@@ -25,11 +25,15 @@ enum Layout {
             "Quality": ["Base", "Text", "Images"],
             "Models": models,
             "Generation": models.union(["Models"]),
+            "Training": models.union(["Models", "Digests"]),
             "TestSupport": service.union(engine),
             // Models with reference values, for every test that runs one.
             "GoldenModels": models.union(["Models"]),
             "ModelsTests": models.union(["Models", "GoldenModels", "TestSupport", "Testing"]),
             "GenerationTests": engine.union(["GoldenModels", "Testing"]),
+            "TrainingTests": models.union([
+                "Models", "Digests", "GoldenModels", "Training", "Testing",
+            ]),
             // Golden values come in files of tensors.
             "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.
@@ -50,7 +54,7 @@ enum Layout {
             "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
-            "TrainerService": service.union(engine),
+            "TrainerService": service.union(engine).union(["Training"]),
             "InferenceService": service.union(engine),
         ]
     }()
