@@ -1,5 +1,6 @@
 import Base
 import Messages
+import Resources
 import Storage
 
 extension Catalogue {
@@ -32,7 +33,7 @@ extension Catalogue {
                 """, .blob(try changed.encoded()), .integer(now), .integer(record.id))
             return try db.dataset(name).message(db)
         }
-        if request.validateOnly { return try await undone(change) }
+        if request.validateOnly { return try await writer.undone(change) }
         return try await once(request.requestID, request, change)
     }
 }

@@ -35,6 +35,23 @@ package struct AdapterMerge {
         (self.adapter, self.model, self.base) = (adapter, model, base)
     }
 
+    /// The model with other values of some parameters: what full training leaves behind.
+    /// - Parameters:
+    ///   - parameters: by the names of the model's parameters, of their shapes
+    ///   - base: the folder that the model was loaded from
+    package init(replacing parameters: NamedTensors, in model: LoadedModel, base: String) {
+        let wholes = model.parameters.indices.filter {
+            parameters[model.parameters[$0].name] != nil
+        }
+        let sites = AdapterSites(terms: [], wholes: wholes, in: model)
+        let values = NamedTensors(
+            sites.wholes.compactMap { whole in
+                parameters[whole.parameter].map { (whole.name, $0) }
+            })
+        self.init(Adapter(AdapterSpec(targets: .names([])), sites, values), in: model, base: base)
+        type = model.plan.type
+    }
+
     /// Writes the merged model, and all other files of the base, to a folder.
     /// - Parameter folder: exists and has no checkpoint
     package func write(to folder: String) throws(AdapterError) {
