@@ -103,7 +103,8 @@ private struct RecipeCheck {
     mutating func adapters() {
         guard recipe.method != .full else { return }
         let adapter = recipe.adapter
-        alpha(adapter.alpha, "adapter.alpha")
+        // A rank that cannot work is told of by itself, not by the alpha that follows from it.
+        if adapter.rank > 0 { alpha(adapter.alpha, "adapter.alpha") }
         require(
             adapter.dropout >= 0 && adapter.dropout < 1, "adapter.dropout", adapter.dropout,
             "0 to below 1")
