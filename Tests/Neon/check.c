@@ -120,21 +120,47 @@ static void fill_whole_numbers(array a, content filled, shape s, random_stream *
     }
 }
 
-// Ascending entries, and between them the bounds of what is nearest to each.
-static void fill_tables(array a, random_stream *random) {
+// Entries of 8-bit state in ascending order, table 0 with signs: so far apart that numbers of one
+// start (ops/adamw.h) have one bound at most among them.
+static float state_entry(int table, int code) {
+    if (table == 1) return code == 0 ? 0 : powf(1.05f, (float)(code - 255));
+    if (code == 127) return 0;
+    return code < 127 ? -powf(1.1f, (float)-code) : powf(1.1f, (float)(code - 255));
+}
+
+static float state_bound(int table, int code) {
+    return code < 255 ? (state_entry(table, code) + state_entry(table, code + 1)) / 2 : INFINITY;
+}
+
+static void fill_state_tables(array a) {
     float *at = a.at;
     for (int table = 0; table < 2; table++) {
-        float *entries = at + table * 256, *bounds = entries + 512, x = table == 0 ? -1 : 0;
-        for (int i = 0; i < 256; i++) entries[i] = x += between(random, 0.001f, 0.006f);
-        for (int i = 0; i < 256; i++) {
-            bounds[i] = i < 255 ? (entries[i] + entries[i + 1]) / 2 : INFINITY;
+        for (int code = 0; code < 256; code++) {
+            at[table * 256 + code] = state_entry(table, code);
+            at[512 + table * 256 + code] = state_bound(table, code);
+        }
+    }
+}
+
+// The code of the least number of each start, above 0 and below.
+static void fill_state_starts(array a) {
+    uint8_t *at = a.at;
+    for (int row = 0; row < 4; row++) {
+        for (uint32_t place = 0; place < CK_STATE_STARTS; place++) {
+            uint32_t bits = (CK_STATE_FIRST + place) << 16 | (row % 2 ? 0x8000ffff : 0);
+            if (row % 2 == 0 && place == 0) bits = 0;
+            float least;
+            int code = 0;
+            memcpy(&least, &bits, sizeof least);
+            while (least > state_bound(row / 2, code)) code++;
+            at[row * CK_STATE_STARTS + (int)place] = (uint8_t)code;
         }
     }
 }
 
 array array_filled(content filled, element type, int64_t count, shape s, random_stream *random) {
     storage stored = (storage)type;
-    if (filled == BYTES) stored = STORED_BYTE;
+    if (filled == BYTES || filled == STATE_STARTS) stored = STORED_BYTE;
     else if (filled >= INT_ANY && filled <= BIT) stored = STORED_I32;
     else if (filled >= FLOAT) stored = STORED_F32;
     array a = array_empty(stored, count);
@@ -145,7 +171,8 @@ array array_filled(content filled, element type, int64_t count, shape s, random_
     case BYTES: fill_bytes(a, random); break;
     case PERMUTATION:
     case COLUMN_ORDER: fill_permutation(a, random); break;
-    case STATE_TABLES: fill_tables(a, random); break;
+    case STATE_TABLES: fill_state_tables(a); break;
+    case STATE_STARTS: fill_state_starts(a); break;
     case MIDPOINTS:
         for (int64_t i = 0; i < count; i++) ((float *)a.at)[i] = (float)(i - 7) / 8 + 0.03f;
         break;

@@ -25,6 +25,7 @@ typedef enum content {
     BIT,             // 0 or 1
     BYTES,           // any bits
     STATE_TABLES,    // of 8-bit optimiser state (ops/adamw.h)
+    STATE_STARTS,    // of the codes of those tables
     MIDPOINTS,       // 15 ascending numbers between -1 and 1
 } content;
 

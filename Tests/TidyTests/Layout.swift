@@ -18,13 +18,15 @@ enum Layout {
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
             "TensorFiles": ["Base"],
-            "Layers": ["Base", "Numerics"],
+            "Layers": ["Base", "Numerics", "TensorFiles"],
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
             "Quality": ["Base", "Text", "Images"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
+            // Golden values come in files of tensors.
+            "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.
             "RPCTests": [
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",

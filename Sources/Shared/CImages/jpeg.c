@@ -6,7 +6,7 @@
 #include <setjmp.h>
 
 // Each scan of a progressive file goes over the whole picture; honest files have about ten.
-enum { scans_max = 200 };
+enum { scans_max = 100 };
 
 typedef struct {
     struct jpeg_error_mgr base;
@@ -59,7 +59,7 @@ static void skip(j_decompress_ptr info, long count) {
 static void watch_scans(j_common_ptr info) {
     j_decompress_ptr decompress = (j_decompress_ptr)info;
     if (info->is_decompressor && decompress->input_scan_number > scans_max)
-        fail(decompress, CI_BROKEN, "more than 200 scans");
+        fail(decompress, CI_BROKEN, "more than 100 scans");
 }
 
 // Adobe's files have inverted inks, and Pillow takes every file for one of those:

@@ -15,8 +15,10 @@ package struct Checkpoint: Sendable {
 
     /// Opens `STEM.safetensors` if it is there, else what `STEM.safetensors.index.json` names.
     ///
-    /// A tensor that a file has and the index does not name is left out. All files must lie in the
-    /// folder: names with separators and symbolic links that lead out of it are refused.
+    /// A tensor that a file has and the index does not name is left out. An index may name
+    /// nothing but files of the folder: names with separators are refused. A file may be a symbolic
+    /// link to anywhere, since the hub's cache is made of them (`snapshots/REVISION/FILE` leads to
+    /// `blobs/HASH`), and whoever may put a link there may put a file there.
     ///
     /// - Parameters:
     ///   - path: the folder
@@ -25,7 +27,7 @@ package struct Checkpoint: Sendable {
         let (one, index) = (CheckpointNames.one(stem), CheckpointNames.index(stem))
         let folder = try reading(Folder.name(of: path), Folder(path))
         if try reading(one, folder.contains(one)) {
-            self.init(file: try TensorFile(one, in: folder, staysInside: true))
+            self.init(file: try TensorFile(one, in: folder))
         } else if try reading(index, folder.contains(index)) {
             try self.init(index: index, in: folder)
         } else {
@@ -38,6 +40,9 @@ package struct Checkpoint: Sendable {
         guard let position = positions[ExactName(name)] else { throw .noTensor(name: name) }
         return try files[position].tensor(named: name)
     }
+
+    /// Whether there is a tensor of that name.
+    package func contains(_ name: String) -> Bool { positions[ExactName(name)] != nil }
 
     private init(file: TensorFile) {
         files = [file]
@@ -68,7 +73,7 @@ package struct Checkpoint: Sendable {
     private static func readIndex(
         _ name: String, in folder: Folder
     ) throws(TensorFileError) -> CheckpointIndex {
-        let file = try MappedFile(name, in: folder, staysInside: true)
+        let file = try MappedFile(name, in: folder)
         return try file.parse { (bytes) throws(FormatError) in
             try CheckpointIndex(reading: bytes)
         }
@@ -81,7 +86,7 @@ package struct Checkpoint: Sendable {
         var files: [ExactName: TensorFile] = [:]
         for place in index.places where files[ExactName(place.file)] == nil {
             do {
-                let file = try TensorFile(place.file, in: folder, staysInside: true)
+                let file = try TensorFile(place.file, in: folder)
                 files[ExactName(place.file)] = file
             } catch {
                 guard case .unreadable(_, let cause) = error, cause.code == ENOENT else {

@@ -49,16 +49,6 @@ final class Folder: Sendable {
         }
     }
 
-    /// Whether an open file lies in this folder or below: a symbolic link may have led elsewhere.
-    ///
-    /// Asking about the open file leaves no moment in which the link could be changed.
-    func holds(_ file: Int32) -> Bool {
-        guard let place = Folder.place(of: file), let mine = Folder.place(of: descriptor) else {
-            return false
-        }
-        return place.starts(with: mine.last == UInt8(ascii: "/") ? mine : mine + "/".utf8)
-    }
-
     func rename(_ name: String, to other: String) throws(SystemError) {
         _ = try retried { renameat(descriptor, name, descriptor, other) }
     }
@@ -69,13 +59,6 @@ final class Folder: Sendable {
 
     /// Waits until the names in this folder are on the disk.
     func sync() throws(SystemError) { _ = try retried { fsync(descriptor) } }
-
-    /// The path of what is open as `descriptor`.
-    private static func place(of descriptor: Int32) -> [UInt8]? {
-        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/fd/\(descriptor)", &path, path.count)
-        return count > 0 ? path[..<count].map { UInt8(bitPattern: $0) } : nil
-    }
 }
 
 /// Repeats a system call that a signal interrupted.

@@ -14,14 +14,11 @@ final class MappedFile: @unchecked Sendable {
 
     private let name: String
 
-    /// - Parameters:
-    ///   - name: of a regular file in `folder`
-    ///   - staysInside: whether a symbolic link that leads out of the folder is refused
-    init(_ name: String, in folder: Folder, staysInside: Bool) throws(TensorFileError) {
+    /// - Parameter name: of a regular file in `folder`, or of a symbolic link to one
+    init(_ name: String, in folder: Folder) throws(TensorFileError) {
         // Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
         let descriptor = try reading(name, folder.open(name, O_RDONLY | O_NONBLOCK))
         defer { close(descriptor) }
-        guard !staysInside || folder.holds(descriptor) else { throw .outsideFolder(file: name) }
         var status = stat()
         _ = try reading(name, retried { fstat(descriptor, &status) })
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notRegular(file: name) }

@@ -16,11 +16,11 @@ package struct TensorFile: Sendable {
     package init(path: String) throws(TensorFileError) {
         let (folderPath, name) = Folder.parts(of: path)
         let folder = try reading(name, Folder(folderPath))
-        try self.init(name, in: folder, staysInside: false)
+        try self.init(name, in: folder)
     }
 
-    init(_ name: String, in folder: Folder, staysInside: Bool) throws(TensorFileError) {
-        let file = try MappedFile(name, in: folder, staysInside: staysInside)
+    init(_ name: String, in folder: Folder) throws(TensorFileError) {
+        let file = try MappedFile(name, in: folder)
         header = try file.parse { (bytes) throws(FormatError) in
             try TensorFileHeader(readingFile: bytes)
         }

@@ -6,8 +6,6 @@ package enum TensorFileError: Failure, Hashable {
     case unreadable(file: String, SystemError)
     /// A folder, a pipe, a device.
     case notRegular(file: String)
-    /// A symbolic link that leads out of the checkpoint's folder.
-    case outsideFolder(file: String)
     /// A folder with neither the one file nor an index.
     case noCheckpoint(file: String, index: String)
     case missingShard(file: String, tensor: String)
@@ -18,7 +16,7 @@ package enum TensorFileError: Failure, Hashable {
         switch self {
         case .malformed(_, let error): error.kind
         case .unreadable(_, let error): error.kind
-        case .notRegular, .outsideFolder, .shardLacksTensor: .invalidInput
+        case .notRegular, .shardLacksTensor: .invalidInput
         case .noCheckpoint, .missingShard, .noTensor: .notFound
         }
     }
@@ -27,7 +25,7 @@ package enum TensorFileError: Failure, Hashable {
         switch self {
         case .malformed(_, let error): error.reason
         case .unreadable: "TENSOR_FILE_UNREADABLE"
-        case .notRegular, .outsideFolder, .shardLacksTensor: "BAD_TENSOR_FILE"
+        case .notRegular, .shardLacksTensor: "BAD_TENSOR_FILE"
         case .noCheckpoint, .missingShard: "TENSOR_FILE_NOT_FOUND"
         case .noTensor: "TENSOR_NOT_FOUND"
         }
@@ -39,8 +37,6 @@ package enum TensorFileError: Failure, Hashable {
             "\(shown(file)) is not a valid tensor file: \(error.message)"
         case .unreadable(let file, let error): "cannot read \(shown(file)): \(error.words)"
         case .notRegular(let file): "\(shown(file)) is not a regular file"
-        case .outsideFolder(let file):
-            "\(shown(file)) is a link out of its folder; put the file itself there"
         case .noCheckpoint(let file, let index):
             "the folder has neither \(shown(file)) nor \(shown(index))"
         case .missingShard(let file, let tensor):

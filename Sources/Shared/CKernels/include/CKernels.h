@@ -81,7 +81,6 @@ typedef void (*ck_function)(const ck_args *args, int64_t begin, int64_t end);
     /* ops/dropout.h */ EACH(dropout)                                                             \
     /* ops/reduce.h */ EACH(square_blocks) EACH(max_abs_blocks) EACH(row_means)                   \
     EACH(spread_rows)                                                                             \
-    /* ops/indices.h */ ONE(square_root)                                                          \
     /* ops/clip_factor.h */ ONE(clip_factor)                                                      \
     /* ops/adamw.h */ EACH(adamw) EACH(adamw8)                                                    \
     /* ops/sgd.h */ EACH(sgd)                                                                     \

@@ -4,10 +4,3 @@ static void f32_from_i32(const ck_args *a, int64_t begin, int64_t end) {
     const int32_t *from = a->pointers[1];
     for (int64_t i = begin; i < end; i++) to[i] = (float)from[i];
 }
-
-// Square roots. pointers: y, x (float32). Units: elements.
-static void square_root(const ck_args *a, int64_t begin, int64_t end) {
-    f32 *y = a->pointers[0];
-    const f32 *x = a->pointers[1];
-    for (int64_t i = begin; i < end; i++) y[i] = sqrtf(x[i]);
-}

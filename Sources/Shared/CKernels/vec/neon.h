@@ -26,13 +26,9 @@ static inline vec vec_sub(vec a, vec b) { return vsubq_f32(a, b); }
 static inline vec vec_mul(vec a, vec b) { return vmulq_f32(a, b); }
 static inline vec vec_div(vec a, vec b) { return vdivq_f32(a, b); }
 static inline vec vec_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
-static inline vec vec_min(vec a, vec b) { return vminq_f32(a, b); }
 static inline vec vec_max(vec a, vec b) { return vmaxq_f32(a, b); }
 static inline vec vec_sqrt(vec a) { return vsqrtq_f32(a); }
 static inline vec vec_abs(vec a) { return vabsq_f32(a); }
-static inline vec vec_copy_sign(vec size, vec sign) {
-    return vbslq_f32(vdupq_n_u32(0x80000000), sign, size);
-}
 static inline vec vec_round(vec a) { return vrndnq_f32(a); }
 static inline vec vec_where_greater(vec a, vec b, vec yes, vec no) {
     return vbslq_f32(vcgtq_f32(a, b), yes, no);

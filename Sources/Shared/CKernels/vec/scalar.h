@@ -14,11 +14,9 @@ static inline vec vec_sub(vec a, vec b) { return a - b; }
 static inline vec vec_mul(vec a, vec b) { return a * b; }
 static inline vec vec_div(vec a, vec b) { return a / b; }
 static inline vec vec_fma(vec a, vec b, vec c) { return a * b + c; }
-static inline vec vec_min(vec a, vec b) { return a < b ? a : b; }
 static inline vec vec_max(vec a, vec b) { return a > b ? a : b; }
 static inline vec vec_sqrt(vec a) { return sqrtf(a); }
 static inline vec vec_abs(vec a) { return fabsf(a); }
-static inline vec vec_copy_sign(vec size, vec sign) { return copysignf(size, sign); }
 static inline vec vec_round(vec a) { return rintf(a); }
 static inline vec vec_where_greater(vec a, vec b, vec yes, vec no) { return a > b ? yes : no; }
 static inline float vec_sum(vec a) { return a; }

@@ -70,11 +70,12 @@ package struct Int4Layout: Sendable {
         }
         let order = inputsByGroup
         let zeros = transposed { zero($0, $1) }
+        let isSymmetric = zeros.allSatisfy { $0 == 8 }
         var weight = FrozenWeight(
             Int4Weight(
                 shape: [out, width], group: group, codes: codes(order, on: backend),
                 scales: Tensor(transposed { scales[$0 * out + $1] }, [out, groups], on: backend),
-                zeros: Tensor(zeros, [out, groups], on: backend)))
+                zeros: isSymmetric ? nil : Tensor(zeros, [out, groups], on: backend)))
         weight.order = order.map { InputOrder($0, on: backend) }
         return weight
     }

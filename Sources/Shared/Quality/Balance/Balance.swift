@@ -30,6 +30,7 @@ package struct Balance: Sendable {
         private var counts: [String: (rows: Int, distinct: Int)] = [:]
         private var total = 0
 
+        /// - Parameter declared: keys that are reported without a row too
         package init(declared: [String] = []) {
             for key in declared { counts[key] = (0, 0) }
         }

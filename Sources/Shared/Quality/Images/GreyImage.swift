@@ -28,6 +28,9 @@ package struct GreyImage: Sendable {
         }
     }
 
+    /// One black pixel.
+    static let dot = GreyImage(1, 1, [0])
+
     private init(_ width: Int, _ height: Int, _ pixels: [UInt8]) {
         (self.width, self.height, self.pixels) = (width, height, pixels)
     }
