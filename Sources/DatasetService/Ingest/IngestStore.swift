@@ -25,7 +25,7 @@ struct IngestStore {
         let known = try db.first(
             """
             SELECT examples.id, state, row_sha FROM examples
-            LEFT JOIN revisions ON revisions.id = revision_id
+            LEFT JOIN revisions ON revisions.id = basis_id
             WHERE dataset_id = ? AND row_id = ?
             """, .integer(terms.dataset.id), .text(row.rowID)
         ) { (id: $0.int64(0), state: $0.int(1), digest: $0.digest(2)) }
@@ -96,8 +96,8 @@ struct IngestStore {
             .integer(example), SQLValue(row.contentDigest), SQLValue(digest), .blob(row.payload))
         let revision = db.lastKey
         try db.run(
-            "UPDATE examples SET revision_id = ? WHERE id = ?", .integer(revision),
-            .integer(example))
+            "UPDATE examples SET revision_id = ?1, basis_id = ?1 WHERE id = ?2",
+            .integer(revision), .integer(example))
         var newImages = 0
         for (position, picture) in row.pictures.enumerated() {
             let image = try imageKey(picture, &newImages)
@@ -108,7 +108,8 @@ struct IngestStore {
                 "INSERT OR IGNORE INTO dataset_images VALUES(?, ?)", .integer(terms.dataset.id),
                 .integer(image))
         }
-        for vote in row.votes { try add(vote, to: example) }
+        for vote in row.votes { try add(vote, to: example, revision) }
+        if !row.votes.isEmpty { try db.settle(example, of: terms.dataset, at: now) }
         return RowOutcome(
             verdict: .accepted, problems: [], newImages: newImages,
             knownImages: row.pictures.count - newImages)
@@ -138,15 +139,18 @@ struct IngestStore {
         return key
     }
 
-    private func add(_ vote: ImportedVote, to example: Int64) throws {
+    private func add(_ vote: ImportedVote, to example: Int64, _ revision: Int64) throws {
         var stored = Vote()
         stored.annotator = vote.annotator
         stored.answer = vote.answer
         stored.leadSeconds = vote.leadSeconds
         stored.createTime = .init(nanoseconds: now)
         try db.run(
-            "INSERT INTO votes(example_id, annotator, message, create_ns) VALUES(?, ?, ?, ?)",
-            .integer(example), .text(vote.annotator), .blob(try stored.encoded()), .integer(now))
+            """
+            INSERT INTO votes(example_id, annotator, message, create_ns, basis_id)
+            VALUES(?, ?, ?, ?, ?)
+            """, .integer(example), .text(vote.annotator), .blob(try stored.encoded()),
+            .integer(now), .integer(revision))
     }
 }
 

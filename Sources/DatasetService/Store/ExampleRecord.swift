@@ -114,7 +114,8 @@ enum ExampleFilter {
         case "answer_origin": return .text(row.answerOrigin.plainName)
         case "guidelines_revision":
             let revision = row.guidelines.split(separator: "/").last.flatMap { Double($0) }
-            return revision.map { .number($0) } ?? .none
+            // Decided without guidelines counts as under revision 0, older than any.
+            return row.answer.isEmpty ? .none : .number(revision ?? 0)
         case "width_pixels": return widest(row.images.map(\.widthPixels))
         case "height_pixels": return widest(row.images.map(\.heightPixels))
         case "create_time": return .number(Double(row.createTime?.nanoseconds ?? 0))
