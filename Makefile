@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build release test lint format bench sanitize soak fuzz test-neon \
-	test-containers clean
+	test-containers test-peers clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ fuzz: setup ## Feed the parsers damaged input under the address sanitizer [CASES
 
 test-neon: ## Compare the NEON kernels with the scalar ones, under emulation
 	@scripts/test-neon.sh
+
+test-peers: ## Load adapters and merged models of ours with PEFT and transformers
+	@scripts/setup.sh peers
+	@scripts/test-peers.sh
 
 test-containers: setup ## Build the images, start compose, kill each service, see it return
 	@scripts/test-containers.sh

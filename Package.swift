@@ -21,9 +21,9 @@ func system(_ name: String, pkgConfig: String? = nil) -> Target {
     .systemLibrary(name: name, path: "Sources/Shared/System/\(name)", pkgConfig: pkgConfig)
 }
 
-func service(_ name: String, _ more: [Target.Dependency] = []) -> Target {
+func service(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .executableTarget(
-        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"] + more,
+        name: name, dependencies: ["Base", "Messages", "Operation", "RPC"] + dependencies,
         path: "Sources/\(name)", swiftSettings: strict)
 }
 
@@ -84,12 +84,16 @@ let package = Package(
         shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
         shared("TensorFiles", ["Base"]),
         shared("Layers", ["Base", "Numerics", "TensorFiles"]),
+        shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
+        shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Images", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService", ["Digests", "Images", "Quality", "Storage", "Text"]),
-        service("TrainerService"),
-        service("InferenceService"),
+        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text"]),
+        service(
+            "InferenceService",
+            ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
         tests("BaseTests", ["Base"]),
         tests("LayersTests", ["Base", "Layers", "Numerics", "TensorFiles"]),
         tests("MessagesTests", ["Base", "Messages", "TestSupport"]),
@@ -110,6 +114,21 @@ let package = Package(
             name: "ImagesBench", dependencies: ["Base", "Images"],
             path: "Benchmarks/images/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
+        tests(
+            "ModelsTests",
+            [
+                "Base", "GoldenModels", "Images", "Layers", "Models", "Numerics", "TensorFiles",
+                "Text",
+            ]),
+        .target(
+            name: "GoldenModels",
+            dependencies: [
+                "Base", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text",
+            ],
+            path: "Tests/GoldenModels", swiftSettings: strict),
+        tests(
+            "GenerationTests",
+            ["Generation", "GoldenModels", "Layers", "Models", "Numerics", "Text"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
         tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),

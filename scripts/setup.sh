@@ -3,6 +3,7 @@
 #
 #     scripts/setup.sh            Debian packages and the Python test environment
 #     scripts/setup.sh bench      and the packages of the benchmarks and their peers
+#     scripts/setup.sh peers      and the software that loads what this project writes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -81,3 +82,4 @@ install_python .venv scripts/requirements.txt
 if [ "${1:-}" = bench ] && [ -z "${SMOKE:-}" ]; then
     install_python .venv-bench scripts/requirements-bench.txt
 fi
+[ "${1:-}" != peers ] || install_python .venv-peers scripts/requirements-peers.txt

@@ -83,5 +83,8 @@ enum DatasetServer {
         router.register(Datasets.streamExamples, needs: .trainer) { request, _, responses in
             try await StreamExamples(request, catalogue).run(to: responses)
         }
+        router.register(Datasets.exportVersion, needs: .reader) { request, _, responses in
+            try await ExportVersion(request, catalogue).run(to: responses)
+        }
     }
 }

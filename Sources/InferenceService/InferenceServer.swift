@@ -10,7 +10,7 @@ enum InferenceServer {
         ports: (service: 7103, metrics: 9103),
         services: [Inference.name],
         verbs: [
-            .later("generate", "Answer a prompt about images."),
+            GenerateVerb.verb,
             .later("score", "Score given answers."),
             .later("adapters", "List adapters."),
             .later("load", "Load an adapter."),
@@ -21,7 +21,7 @@ enum InferenceServer {
             .later("drift", "Show how inputs and answers change."),
             .later("cost", "Estimate what serving costs."),
             .later("parity", "Compare training and serving, stage by stage."),
-            .later("bench", "Time serving on a model folder."),
+            BenchVerb.verb,
         ],
         compose: router)
 

@@ -25,7 +25,7 @@ enum TrainerServer {
             .later("compare", "Compare two evaluations."),
             .later("advise", "Say whether tuning is worth it."),
             .later("export", "Fetch an adapter or a model."),
-            .later("bench", "Time training on a model folder."),
+            BenchVerb.verb,
         ],
         compose: router)
 

@@ -107,8 +107,10 @@ struct IngestTests {
     }
 
     /// A change to a good row, what it is refused for, and the field that is named.
-    static let faults:
-        [(name: String, change: @Sendable (inout IngestRow) throws -> Void, FailureReason, String)] =
+    typealias Fault = (
+        name: String, change: @Sendable (inout IngestRow) throws -> Void, FailureReason, String
+    )
+    static let faults: [Fault] =
             [
                 (
                     "a text file", { $0.images[0].source = .content(Bytes("just text")) },

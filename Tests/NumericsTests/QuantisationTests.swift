@@ -73,9 +73,10 @@ import Testing
         #expect(FrozenWeight(weight).dequantised(to: .float32).floats() == dequantised)
     }
 
-    /// bitsandbytes finds codes in a table of 65,536 places: it may miss the nearest by 3e-5.
+    /// The mean that is taken off may differ in its last bit; a number on the border of two steps
+    /// of the grid then falls to the other side.
     @Test(arguments: cases.filter { $0.kind == "nf4" })
-    func ourDoubleQuantisationIsAtLeastAsNear(golden: Case) throws {
+    func ourDoubleQuantisationIsThatOfBitsandbytes(golden: Case) throws {
         let n = golden.name
         let absmax: [Float] = try values("\(n)/absmax")
         let ours = NF4Absmax(quantising: absmax)
@@ -87,12 +88,13 @@ import Testing
         for (found, golden) in zip(ours.nested, nested) {
             #expect(abs(found - golden) <= 2e-6 * max(abs(golden), abs(offset[0])))
         }
+        if ours.offset == offset[0], ours.nested == nested { #expect(ours.codes == codes) }
         let map = NF4Absmax.signedMap
         for (index, (found, golden)) in zip(ours.codes, codes).enumerated()
         where nested[index / 256] > 0 {
             let value = (absmax[index] - offset[0]) / nested[index / 256]
             let slack = abs(map[Int(found)] - value) - abs(map[Int(golden)] - value)
-            #expect(slack <= 1e-5)
+            #expect(slack <= 2 / 65_535)
         }
     }
 

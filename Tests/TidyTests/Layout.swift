@@ -25,6 +25,10 @@ enum Layout {
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
+            // Models with reference values, for every test that runs one.
+            "GoldenModels": models.union(["Models"]),
+            "ModelsTests": models.union(["Models", "GoldenModels", "TestSupport", "Testing"]),
+            "GenerationTests": engine.union(["GoldenModels", "Testing"]),
             // Golden values come in files of tensors.
             "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.

@@ -78,7 +78,9 @@ extension Verb {
             OptionSpec("description", .text, "TEXT", from: .flag, "What it is for."),
             OptionSpec("validate-only", .flag, from: .flag, "Divide and report, keep nothing."),
         ] + datasetOptions,
-        examples: [("fovea-dataset freeze cells --seed 7", "80 % train, 10 % validation, 10 % test.")]
+        examples: [
+            ("fovea-dataset freeze cells --seed 7", "80 % train, 10 % validation, 10 % test.")
+        ]
     ) { try await DatasetVerb($0).freeze() }
 
     private static let list = Verb(
@@ -91,8 +93,6 @@ extension Verb {
         "show", "Show a dataset, or one of its versions.", operands: "DATASET [VERSION]",
         options: datasetOptions
     ) { try await DatasetVerb($0).show() }
-
-    private static let export = Verb.later("export", "Write a version to files.")
 
     private static let diff = Verb(
         "diff", "Compare two versions.", operands: "DATASET OLD NEW", options: datasetOptions

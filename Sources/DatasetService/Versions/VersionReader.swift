@@ -18,11 +18,11 @@ struct FrozenRow: Sendable {
 struct VersionReader: Sendable {
     let catalogue: Catalogue
     let version: VersionRecord
-    private let pictures: PictureReader
+    let images: PictureReader
 
     init(_ catalogue: Catalogue, _ version: VersionRecord) {
         (self.catalogue, self.version) = (catalogue, version)
-        pictures = catalogue.nextPictureReader()
+        images = catalogue.nextPictureReader()
     }
 
     /// How many rows a split has, erased ones included.
@@ -70,12 +70,12 @@ struct VersionReader: Sendable {
 
     /// The same rows with the bytes of their images; without them those erased meanwhile.
     func withContents(_ rows: [FrozenRow]) async throws -> [FrozenRow] {
-        try await pictures.fill(rows)
+        try await images.fill(rows)
     }
 
     /// Images whose longest side is at most `side`.
     func shrunk(_ contents: [Bytes], side: Int) async throws -> [PictureReader.Shrunk] {
-        try await pictures.shrunk(contents, side: side)
+        try await images.shrunk(contents, side: side)
     }
 }
 

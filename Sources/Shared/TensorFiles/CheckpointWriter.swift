@@ -48,7 +48,7 @@ package final class CheckpointWriter {
         if let index = plan.index {
             let name = CheckpointNames.index(plan.stem)
             written.append(name)
-            try write(index, as: name)
+            try WholeFile.write(index, as: name, in: folder)
         }
         isFinished = true
     }
@@ -67,12 +67,6 @@ package final class CheckpointWriter {
         // It may have its name although the last step failed.
         written.append(plan.shards[current].name)
         try writer.finish()
-    }
-
-    private func write(_ bytes: Bytes, as name: String) throws(TensorWriteError) {
-        let file = try writing(name, UnfinishedFile(name, in: folder))
-        try writing(name, bytes.withUnsafeBytes(file.append))
-        try writing(name, file.commit())
     }
 
     private static func checkFree(_ name: String, in folder: Folder) throws(TensorWriteError) {

@@ -41,6 +41,11 @@ package struct LowRank: Sendable {
         (self.down, self.up, self.scale, self.input) = (down, up, scale, input)
     }
 
+    /// What the term adds to a weight: scale · up down, float32 `[out, in]`.
+    package func matrix() -> Tensor {
+        Product(x: up.detached(), b: .plain(down.detached(), across: true))(.float32) * scale
+    }
+
     /// scale · (x downᵀ), float32 `[N, R]`.
     fileprivate func middle(_ x: Tensor) -> Tensor {
         Product(x: x, b: .plain(down.detached(), across: false))(.float32) * scale

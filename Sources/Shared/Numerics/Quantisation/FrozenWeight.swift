@@ -9,6 +9,8 @@ package enum WeightFormat: Hashable, Sendable {
     case int4(group: Int, asymmetric: Bool)
     /// The four-bit normal floats of bitsandbytes, a scale for 64 elements.
     case nf4
+    /// The same with the scales rounded to bytes: bitsandbytes' double quantisation.
+    case nf4Nested
 }
 
 /// A weight `[out, in]` packed once for products: forward, and for the gradient of their input.
@@ -80,6 +82,7 @@ package struct FrozenWeight: Sendable {
         case .int4(let group, let asymmetric):
             self.init(Int4Weight(quantising: w, group: group, asymmetric: asymmetric))
         case .nf4: self.init(NF4Weight(quantising: w))
+        case .nf4Nested: self.init(NF4Weight(quantising: w).nested(), as: .nf4Nested)
         }
     }
 

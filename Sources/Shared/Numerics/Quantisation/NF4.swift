@@ -56,13 +56,21 @@ package struct NF4Weight: Sendable {
     }
 }
 
+extension NF4Weight {
+    /// The same codes with the absmax that double quantisation makes of these.
+    package func nested() -> NF4Weight {
+        NF4Weight(shape: shape, codes: codes, absmax: NF4Absmax(quantising: absmax.floats()))
+    }
+}
+
 extension FrozenWeight {
     /// Packs a weight of normal floats.
-    package init(_ w: NF4Weight) {
+    /// - Parameter format: what it says it is: `nf4` or `nf4Nested`
+    package init(_ w: NF4Weight, as format: WeightFormat = .nf4) {
         // Blocks cross the ends of rows; a divisor of both lengths makes groups that do not.
         let group = NF4Weight.commonDivisor(w.shape[1], NF4Weight.block)
         self.init(
-            .nf4,
+            format,
             Lut4Codes(
                 shape: w.shape, codes: w.codes, scales: w.absmax, group: group,
                 block: NF4Weight.block, table: NF4Weight.table))
@@ -92,7 +100,7 @@ package struct NF4Absmax: Sendable, Equatable {
         (self.codes, self.nested, self.offset, self.map) = (codes, nested, offset, map)
     }
 
-    /// Quantises: the offset is the mean, and each code the nearest entry of the map.
+    /// Quantises: the offset is the mean, and each code that of bitsandbytes.
     package init(quantising absmax: [Float]) {
         let map = NF4Absmax.signedMap
         let mean = absmax.reduce(0.0) { $0 + Double($1) } / Double(max(absmax.count, 1))
@@ -138,12 +146,20 @@ package struct NF4Absmax: Sendable, Equatable {
         return entries.sorted()
     }()
 
+    /// The entry nearest to a number of -1 to 1 after that is put on a grid of 65,536 steps, as
+    /// bitsandbytes' encoder for processors does; of two that are as near the lower one.
     private static func nearest(_ value: Float, in map: [Float]) -> UInt8 {
+        let step = ((value + 1) * 32767.5 + 0.5).rounded(.down)
+        let place = step / 32767.5 - 1
         var (low, high) = (0, map.count - 1)
-        while high - low > 1 {
+        while low < high {
             let middle = (low + high) / 2
-            if map[middle] <= value { low = middle } else { high = middle }
+            if (map[middle] + map[middle + 1]) * 0.5 < place {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
-        return UInt8(value - map[low] <= map[high] - value ? low : high)
+        return UInt8(low)
     }
 }

@@ -10,6 +10,7 @@ package struct OptionSpec: Sendable {
         case list
         case integer(ClosedRange<Int>)
         case seconds(ClosedRange<Double>)
+        case number(ClosedRange<Double>)
         /// A count of bytes, perhaps with KiB, MiB or GiB.
         case bytes(ClosedRange<Int>)
         case choice([String])
@@ -69,6 +70,11 @@ package struct OptionSpec: Sendable {
             Double(value).map(range.contains) == true
                 ? nil
                 : "a number of seconds from \(Self.short(range.lowerBound))"
+                    + " to \(Self.short(range.upperBound)) is allowed"
+        case .number(let range):
+            Double(value).map(range.contains) == true
+                ? nil
+                : "a number from \(Self.short(range.lowerBound))"
                     + " to \(Self.short(range.upperBound)) is allowed"
         case .bytes(let range):
             OptionSpec.byteCount(value).map(range.contains) == true

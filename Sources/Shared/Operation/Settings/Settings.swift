@@ -73,7 +73,7 @@ package struct Settings: Sendable {
     /// The value of an integer, or its default.
     package func integer(_ name: String) -> Int? { text(name).flatMap { Int($0) } }
 
-    /// The value of a number of seconds, or its default.
+    /// The value of a number, of seconds or others, or its default.
     package func number(_ name: String) -> Double? { text(name).flatMap { Double($0) } }
 
     /// The value of a number of bytes, or its default.
@@ -180,7 +180,7 @@ package struct Settings: Sendable {
         switch (spec.shape, value) {
         case (.flag, .truth(let truth)): return [String(truth)]
         case (.integer, .number(let number)), (.seconds, .number(let number)),
-            (.bytes, .number(let number)):
+            (.number, .number(let number)), (.bytes, .number(let number)):
             return [Int(exactly: number).map(String.init) ?? String(number)]
         case (.text, .text(let text)), (.choice, .text(let text)), (.list, .text(let text)),
             (.bytes, .text(let text)):

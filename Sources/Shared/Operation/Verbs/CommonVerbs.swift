@@ -101,7 +101,8 @@ extension Invocation {
         console.output(json.text)
     }
 
-    func expectNoOperands(of verb: String) throws(UsageError) {
+    /// Throws if there are words that are not options.
+    package func expectNoOperands(of verb: String) throws(UsageError) {
         if let operand = operands.first {
             throw .unexpectedArgument(operand, verb: verb, allowed: "it takes options only")
         }

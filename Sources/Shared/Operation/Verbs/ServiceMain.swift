@@ -7,7 +7,7 @@ package enum ServiceMain {
     /// `FOVEA_*` variables that no option of a verb stands for.
     static let knownVariables: Set<String> = [
         "FOVEA_DATASET", "FOVEA_TRAINER", "FOVEA_INFERENCE", "FOVEA_TOKEN_FILE", "FOVEA_TLS_CA",
-        "FOVEA_KERNEL_TIER", "FOVEA_GOLDENS",
+        "FOVEA_KERNEL_TIER", "FOVEA_THREADS", "FOVEA_GOLDENS",
     ]
 
     /// Runs this process's command line and ends the process.

@@ -40,6 +40,9 @@ package enum PromptFamily: Sendable, Hashable {
         switch config["model_type"]?.string {
         case "llava_next":
             self = .llavaNeXT(language: config["text_config"]?["model_type"]?.string ?? "llama")
+        case "llava", "llava_llama": self = .llavaNeXT(language: "llama")
+        case "llava_mistral": self = .llavaNeXT(language: "mistral")
+        case "llava_qwen": self = .llavaNeXT(language: "qwen2")
         case "internvl": self = .internVL
         case "internvl_chat":
             self = .internVLChat(template: config["template"]?.string ?? "internlm2-chat")
@@ -49,7 +52,7 @@ package enum PromptFamily: Sendable, Hashable {
     }
 
     /// What stands for an image. Configurations may name another token than the usual one.
-    var image: ImagePlaceholder {
+    package var image: ImagePlaceholder {
         switch self {
         case .llavaNeXT: ImagePlaceholder(token: "<image>")
         case .internVL:

@@ -33,13 +33,17 @@ final class Pattern: @unchecked Sendable {
         /// Go on at `target` if what starts here up to `accept` matches, or does not.
         case ahead, notAhead
         case atStart, atEnd
+        /// Where a word starts or ends, or does not; `set` is what words are made of.
+        case atBoundary, notAtBoundary
         case accept
     }
 
     /// Compiles `source`.
-    init(_ source: String) throws(TokenizerError) {
+    /// - Parameter matchesAll: whether a match must reach the end of the text
+    init(_ source: String, matchesAll: Bool = false) throws(TokenizerError) {
         var parser = PatternParser(source)
-        let tree = try parser.parse()
+        var tree = try parser.parse()
+        if matchesAll { tree = .sequence([tree, .atEnd]) }
         var compiler = PatternCompiler(source: source)
         var entries: [Int32] = []
         let options = if case .choice(let options) = tree { options } else { [tree] }
@@ -173,6 +177,8 @@ extension Pattern {
                 }
             case .atStart: isMatch = position == 0
             case .atEnd: isMatch = position == text.count
+            case .atBoundary: isMatch = isBoundary(step, base, position, text.count)
+            case .notAtBoundary: isMatch = !isBoundary(step, base, position, text.count)
             case .accept:
                 scratch.choices.removeLast(scratch.choices.count - floor)
                 return position
@@ -183,6 +189,15 @@ extension Pattern {
                 return -1
             }
         }
+    }
+
+    private func isBoundary(
+        _ step: Step, _ base: UnsafePointer<UInt8>, _ position: Int, _ count: Int
+    ) -> Bool {
+        let word = sets[Int(step.set)]
+        func isWord(at start: Int) -> Bool { word.contains(UTF8Scalars.next(base, start).0) }
+        let before = position > 0 && isWord(at: UTF8Scalars.start(before: position, in: base))
+        return before != (position < count && isWord(at: position))
     }
 
     /// Takes up the latest open choice; false if there is none.

@@ -32,6 +32,11 @@ struct PatternCompiler {
             steps[index].target = Int32(steps.count)
         case .atStart: steps.append(Pattern.Step(operation: .atStart))
         case .atEnd: steps.append(Pattern.Step(operation: .atEnd))
+        case .atBoundary(let isNegated):
+            steps.append(
+                Pattern.Step(
+                    operation: isNegated ? .notAtBoundary : .atBoundary,
+                    set: number(of: .word)))
         }
     }
 
@@ -111,7 +116,7 @@ struct PatternCompiler {
                 if step.operation != .one, step.min == 0 { open.append(index + 1) }
             case .fork: open += [index + 1, Int(step.target)]
             case .jump, .ahead, .notAhead: open.append(Int(step.target))
-            case .atStart, .atEnd: open.append(index + 1)
+            case .atStart, .atEnd, .atBoundary, .notAtBoundary: open.append(index + 1)
             case .accept: return Set(0..<256)
             }
         }

@@ -7,6 +7,7 @@ indirect enum PatternTree {
     case lookAhead(PatternTree, isNegated: Bool)
     case atStart
     case atEnd
+    case atBoundary(isNegated: Bool)
 
     /// How a repetition decides between one more and going on.
     enum Mode { case greedy, lazy, possessive }
@@ -18,7 +19,7 @@ indirect enum PatternTree {
         case .sequence(let parts): parts.allSatisfy(\.canBeEmpty)
         case .choice(let options): options.contains(where: \.canBeEmpty)
         case .repeated(let part, let min, _, _): min == 0 || part.canBeEmpty
-        case .lookAhead, .atStart, .atEnd: true
+        case .lookAhead, .atStart, .atEnd, .atBoundary: true
         }
     }
 }
@@ -26,7 +27,7 @@ indirect enum PatternTree {
 /// Reads the subset of regular expressions that tokenizer files use.
 ///
 /// Literals, classes, `\p{..}`, `\s \d \w` and their opposites, groups without capture, `(?i)`,
-/// look-ahead, anchors, and greedy, lazy and possessive repetition.
+/// look-ahead, anchors, boundaries of words, and greedy, lazy and possessive repetition.
 struct PatternParser {
     private let source: String
     private let scalars: [Unicode.Scalar]
@@ -129,7 +130,10 @@ struct PatternParser {
         switch scalar {
         case "(": return try group()
         case "[": return .set(try characterClass())
-        case "\\": return .set(try escape())
+        case "\\":
+            if skip("b") { return .atBoundary(isNegated: false) }
+            if skip("B") { return .atBoundary(isNegated: true) }
+            return .set(try escape())
         case ".": return .set(ScalarSet("\n", ignoringCase: false).negated())
         case "^": return .atStart
         case "$": return .atEnd
@@ -257,10 +261,7 @@ struct PatternParser {
         switch letter {
         case "s", "S": kinds = ScalarKinds.whitespace
         case "d", "D": kinds = ScalarKinds.kinds(ofCategory: "Nd") ?? 0
-        case "w", "W":
-            kinds = ["L", "M", "Nd", "Nl", "Pc"].reduce(0) {
-                $0 | (ScalarKinds.kinds(ofCategory: $1) ?? 0)
-            }
+        case "w", "W": kinds = ScalarSet.wordKinds
         default: kinds = try property()
         }
         return ("A"..."Z").contains(letter) ? Self.all(but: kinds) : ScalarSet(kinds: kinds)
@@ -278,4 +279,13 @@ struct PatternParser {
         else { throw error("unknown category; L, Lu, N, Nd, P and so on are supported") }
         return kinds
     }
+}
+
+extension ScalarSet {
+    fileprivate static let wordKinds = ["L", "M", "Nd", "Nl", "Pc"].reduce(UInt64(0)) {
+        $0 | (ScalarKinds.kinds(ofCategory: $1) ?? 0)
+    }
+
+    /// What `\w` stands for.
+    static let word = ScalarSet(kinds: wordKinds)
 }

@@ -137,11 +137,27 @@ enum ByteLevelFiles {
     }
 }
 
+extension TokenizerParts {
+    fileprivate mutating func add(special content: String) {
+        guard !added.contains(where: { $0.content == content }) else { return }
+        let last = added.map(\.id).max() ?? -1
+        let next = max(Int32(clamping: model.vocabulary.count), last + 1)
+        added.append(AddedToken(id: next, content: content))
+    }
+}
+
 extension Tokenizer {
     /// Reads the tokenizer of a model's folder: `tokenizer.json`, else `tokenizer.model`, else
     /// `vocab.json` with `merges.txt`; roles and added tokens from the files beside them.
-    package convenience init(folder: String) throws(TokenizerError) {
-        try self.init(try TokenizerFolder(path: folder).parts())
+    ///
+    /// - Parameter special: special tokens that get new ids after all others unless the files have
+    ///   them: placeholders of models whose own code kept them out of the tokenizer
+    package convenience init(
+        folder: String, adding special: [String] = []
+    ) throws(TokenizerError) {
+        var parts = try TokenizerFolder(path: folder).parts()
+        for content in special { parts.add(special: content) }
+        try self.init(parts)
     }
 
     /// Reads a `tokenizer.json`.
