@@ -5,7 +5,7 @@ enum AnnotationError: Failure, Hashable {
     case leaseExpired(task: String)
     case alreadyVoted(task: String, annotator: String)
     case votesMissing(dataset: String)
-    case answerEmpty
+    case answerEmpty(field: String)
     case answerInvalid(field: String, problems: [String])
     case regionInvalid(field: String, why: String)
     case constraintInvalid(field: String, why: String)
@@ -46,7 +46,7 @@ enum AnnotationError: Failure, Hashable {
             "\(annotator.shortened) has voted on \(task.shortened); set supersede to replace it"
         case .votesMissing(let dataset):
             "no row of \(dataset) that was asked for has two votes; 2 or more are needed"
-        case .answerEmpty: "vote.answer is empty; give an answer, or set skipped"
+        case .answerEmpty(let field): "\(field) is empty; give an answer, or skip the row"
         case .answerInvalid(let field, let problems):
             "\(field) is not allowed: \(problems.prefix(5).joined(separator: "; "))"
         case .regionInvalid(let field, let why), .constraintInvalid(let field, let why):
@@ -64,7 +64,7 @@ enum AnnotationError: Failure, Hashable {
             [.precondition(type: reason, subject: dataset, description: message)]
         case .alreadyVoted(let task, _):
             [.resource(type: "", name: task, description: message)]
-        case .answerEmpty: [.field(path: "vote.answer", description: message)]
+        case .answerEmpty(let field): [.field(path: field, description: message)]
         case .answerInvalid(let field, let problems):
             problems.prefix(100).map { .field(path: field, description: $0) }
         case .regionInvalid(let field, let why), .constraintInvalid(let field, let why):

@@ -60,7 +60,9 @@ struct AnswerRules: Sendable {
 
     /// Turns a vote or a decision down that cannot be taken.
     func check(_ answer: String, field: String) throws(AnnotationError) {
-        guard answer.contains(where: { !$0.isWhitespace }) else { throw .answerEmpty }
+        guard answer.contains(where: { !$0.isWhitespace }) else {
+            throw .answerEmpty(field: field)
+        }
         let why = refusals(of: answer)
         guard why.isEmpty else { throw .answerInvalid(field: field, problems: why) }
     }

@@ -61,12 +61,12 @@ struct IngestStore {
     private func insert(_ row: PreparedRow, _ digest: Digest256) throws -> RowOutcome {
         try db.run(
             """
-            INSERT INTO examples(dataset_id, row_id, state, answer_origin, gold, source_split,
-                vote_count, create_ns, update_ns) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO examples(dataset_id, row_id, state, answer_origin, gold, basis_gold,
+                source_split, vote_count, create_ns, update_ns)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?8)
             """, .integer(terms.dataset.id), .text(row.rowID), SQLValue(Int(row.state.rawValue)),
             SQLValue(Int(row.origin.rawValue)), SQLValue(row.gold),
-            SQLValue(Int(row.sourceSplit.rawValue)), SQLValue(row.votes.count), .integer(now),
-            .integer(now))
+            SQLValue(Int(row.sourceSplit.rawValue)), SQLValue(row.votes.count), .integer(now))
         let example = db.lastKey
         try db.run(
             "UPDATE datasets SET example_count = example_count + 1 WHERE id = ?",
@@ -80,8 +80,8 @@ struct IngestStore {
         // Votes were given to other content: they stay on record, but no longer count.
         try db.run(
             """
-            UPDATE examples SET state = ?, answer_origin = ?, gold = ?, source_split = ?,
-                vote_count = ?, update_ns = ? WHERE id = ?
+            UPDATE examples SET state = ?1, answer_origin = ?2, gold = ?3, basis_gold = ?3,
+                source_split = ?4, vote_count = ?5, update_ns = ?6 WHERE id = ?7
             """, SQLValue(Int(row.state.rawValue)), SQLValue(Int(row.origin.rawValue)),
             SQLValue(row.gold), SQLValue(Int(row.sourceSplit.rawValue)),
             SQLValue(row.votes.count), .integer(now), .integer(example))

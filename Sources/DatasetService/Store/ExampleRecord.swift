@@ -69,18 +69,6 @@ extension Connection {
         return row.map { (dataset, $0) }
     }
 
-    /// The votes on a row, oldest first.
-    func votes(on example: Int64, named name: ExampleName) throws -> [Vote] {
-        let stored = try rows(
-            "SELECT id, message FROM votes WHERE example_id = ? ORDER BY id", .integer(example)
-        ) { ($0.int64(0), $0.blob(1)) }
-        return try stored.map { id, bytes in
-            var vote = try Vote(decoding: bytes)
-            vote.name = "datasets/\(name.dataset)/votes/\(id)"
-            vote.example = name.description
-            return vote
-        }
-    }
 }
 
 /// The fields of rows in filters.
