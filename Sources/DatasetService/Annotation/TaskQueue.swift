@@ -49,7 +49,7 @@ struct TaskQueue {
         try each(
             """
             SELECT examples.id, examples.basis_id, gold, row_id, payload, leases.id, token
-            FROM leases JOIN examples ON examples.id = example_id
+            FROM leases JOIN examples ON examples.id = leases.example_id
             JOIN revisions ON revisions.id = examples.basis_id
             WHERE leases.dataset_id = ?1 AND annotator = ?2 AND expire_ns > ?3
                 AND leases.basis_id = examples.basis_id AND leases.id > ?4

@@ -43,8 +43,8 @@ struct VoteScan: Sendable {
         var failure: (any Error)?
         try db.each(
             """
-            SELECT example_id, annotator, message, votes.create_ns, gold, state, payload
-            FROM votes JOIN examples ON examples.id = example_id
+            SELECT votes.example_id, annotator, message, votes.create_ns, gold, state, payload
+            FROM votes JOIN examples ON examples.id = votes.example_id
             JOIN revisions ON revisions.id = revision_id
             WHERE dataset_id = ? AND votes.basis_id = examples.basis_id ORDER BY votes.id
             """, [.integer(dataset.id)]
