@@ -4,8 +4,8 @@ import RPC
 import Storage
 
 extension Catalogue {
-    /// `ListAnnotationTasks`: choosing rows and reserving them is one change, so that a row is never
-    /// given to more people than it needs.
+    /// `ListAnnotationTasks`: choosing rows and reserving them is one change, so that a row is
+    /// never given to more people than it needs.
     func list(
         _ request: ListAnnotationTasksRequest, by caller: Principal
     ) async throws -> ListAnnotationTasksResponse {

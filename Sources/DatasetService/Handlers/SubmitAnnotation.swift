@@ -67,8 +67,8 @@ extension Connection {
         var found: Result<Lease, any Error>?
         try each(
             """
-            SELECT leases.example_id, leases.basis_id, examples.basis_id, annotator, token, guidelines,
-                expire_ns, row_id, gold, came.payload, present.payload
+            SELECT leases.example_id, leases.basis_id, examples.basis_id, annotator, token,
+                guidelines, expire_ns, row_id, gold, came.payload, present.payload
             FROM leases JOIN examples ON examples.id = leases.example_id
             JOIN revisions AS came ON came.id = examples.basis_id
             JOIN revisions AS present ON present.id = examples.revision_id

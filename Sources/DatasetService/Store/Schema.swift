@@ -139,7 +139,7 @@ enum Schema {
             CREATE INDEX examples_by_state
                 ON examples(dataset_id, state, gold, vote_count DESC, create_ns, id);
 
-            -- One for each person and row given to them. Those that ran out, or were voted on, stay.
+            -- One for each person and row given to them. Those that ran out or were used stay.
             CREATE TABLE leases(
                 id INTEGER PRIMARY KEY AUTOINCREMENT,
                 dataset_id INTEGER NOT NULL REFERENCES datasets(id),
