@@ -65,10 +65,10 @@ enum VoteRules {
 
     /// Checks boxes against the images of a row.
     static func check(
-        _ regions: [ImageRegion], in row: Example, of dataset: Dataset, field: String
+        _ regions: [ImageRegion], in row: Example, field: String
     ) throws(AnnotationError) {
         let sizes = row.images.map { (width: Int($0.widthPixels), height: Int($0.heightPixels)) }
-        guard let problem = RowRules(dataset).regionProblems(regions, sizes).first?.problem else {
+        guard let problem = RowRules.regionProblems(regions, sizes).first?.problem else {
             return
         }
         throw .regionInvalid(

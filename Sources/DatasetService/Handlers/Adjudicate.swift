@@ -110,7 +110,7 @@ private struct AdjudicationTable {
         guard record.kind == .decision else { return }
         try rules.check(record.answer, field: "adjudication.answer")
         try VoteRules.check(
-            record.regions, in: row, of: dataset.stored, field: "adjudication")
+            record.regions, in: row, field: "adjudication")
         try checkRule(request, record, rules)
     }
 

@@ -23,7 +23,7 @@ extension Catalogue {
                 try cache.rules(of: dataset, db).check(vote.answer, field: "vote.answer")
             }
             try VoteRules.check(
-                vote.regions, in: lease.basis, of: dataset.stored, field: "vote")
+                vote.regions, in: lease.basis, field: "vote")
             return try db.cast(
                 vote, on: lease,
                 Ballot(
