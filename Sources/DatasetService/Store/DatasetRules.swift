@@ -39,6 +39,8 @@ struct DatasetRules {
         (dataset.name, dataset.etag, dataset.latestVersion) = ("", "", "")
         (dataset.createTime, dataset.updateTime, dataset.guidelinesContent) = (nil, nil, nil)
         (dataset.exampleCount, dataset.imageCount, dataset.storedBytes) = (0, 0, 0)
+        (dataset.guidelines, dataset.schemaRevision) = ("", 0)
+        dataset.augmentationPolicy = nil
         return dataset
     }
 

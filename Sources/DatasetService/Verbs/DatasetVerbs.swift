@@ -20,9 +20,7 @@ extension Verb {
     ]
 
     static let ofDatasets: [Verb] = [
-        create, importing, .later("annotate", "Label rows, blind."),
-        .later("agreement", "Show how far annotators agree."),
-        .later("adjudicate", "Decide where they do not."),
+        create, importing, annotate, agreement, disagreements, adjudicate, guidelines,
         .later("inspect", "Check quality, duplicates and balance."),
         .later("preview", "Show what augmentation does."), freeze, list, show, diff, export, stream,
         verify,
@@ -357,7 +355,7 @@ extension DatasetVerb {
         if let number = Int(value) { json.member(key, number) } else { json.member(key, value) }
     }
 
-    private func printAll(_ items: [[(String, String)]], _ table: TextTable) {
+    func printAll(_ items: [[(String, String)]], _ table: TextTable) {
         guard invocation.wantsJSON else { return invocation.console.output(table.text) }
         for item in items {
             invocation.printJSON { json in
