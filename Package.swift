@@ -49,6 +49,7 @@ let package = Package(
         system("CZlib", pkgConfig: "zlib"),
         system("CCrypto", pkgConfig: "libcrypto"),
         system("CMicroHTTPD", pkgConfig: "libmicrohttpd"),
+        system("CSQLite", pkgConfig: "sqlite3"),
         shared("Base", []),
         .target(
             name: "CWire", dependencies: ["CProtobufC"], path: "Sources/Shared/CWire",
@@ -80,17 +81,26 @@ let package = Package(
             cSettings: strictC + [.unsafeFlags(["-O3"])],
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
+        shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
+        shared("Resources", ["Base", "Digests", "Messages", "Storage"]),
         shared("TensorFiles", ["Base"]),
         shared("Layers", ["Base", "Numerics", "TensorFiles"]),
         shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
+        shared("Quality", ["Base", "Images", "Text"]),
         shared(
             "Training",
             ["Base", "Digests", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
-        service("DatasetService"),
-        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text", "Training"]),
+        service(
+            "DatasetService", ["Digests", "Images", "Quality", "Resources", "Storage", "Text"]),
+        service(
+            "TrainerService",
+            [
+                "Digests", "Generation", "Images", "Layers", "Models", "Numerics", "Resources",
+                "Storage", "TensorFiles", "Text", "Training",
+            ]),
         service(
             "InferenceService",
             ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
@@ -130,8 +140,22 @@ let package = Package(
             "GenerationTests",
             ["Generation", "GoldenModels", "Layers", "Models", "Numerics", "Text"]),
         tests("RPCTests", ["Base", "Messages", "RPC", "TestSupport"]),
+        tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
+        tests("QualityTests", ["Base", "Images", "Quality", "TestSupport", "Text"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
+        tests(
+            "DatasetTests",
+            [
+                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "RPC",
+                "Resources", "Storage", "TestSupport", "Text",
+            ]),
+        tests(
+            "TrainerTests",
+            [
+                "Base", "DatasetService", "Digests", "Messages", "Operation", "RPC", "Resources",
+                "Storage", "TestSupport", "TrainerService",
+            ]),
         tests(
             "TrainingTests",
             [

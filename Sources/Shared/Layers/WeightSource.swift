@@ -1,3 +1,4 @@
+import Base
 package import Numerics
 package import TensorFiles
 

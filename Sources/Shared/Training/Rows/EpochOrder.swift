@@ -1,4 +1,4 @@
-package import Numerics
+package import Base
 
 /// In which order an epoch takes its rows: a function of lengths, seed and epoch, so that any place
 /// in it is found without loading a row.

@@ -65,8 +65,9 @@ package struct TrainingRun {
         }
     }
 
-    /// Steps of the whole run, and of one pass over the train split.
+    /// Steps of the whole run.
     package var steps: Int { order.steps }
+    /// Steps of one pass over the train split.
     package var stepsPerEpoch: Int { order.stepsPerEpoch }
     /// Passes done over the train split.
     package var epoch: Double { order.epochs(after: state.step) }

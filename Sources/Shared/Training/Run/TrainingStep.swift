@@ -1,3 +1,4 @@
+package import Base
 package import Layers
 package import Models
 package import Numerics

@@ -1,0 +1,4 @@
+import Resources
+
+/// Why the dataset service turned a call down.
+typealias DatasetError = ResourceError
