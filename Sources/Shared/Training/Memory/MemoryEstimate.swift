@@ -93,6 +93,35 @@ package struct MemoryEstimate: Sendable, Hashable {
     }
 }
 
+extension MemoryEstimate {
+    /// The most tokens of a micro-batch with which a run fits into memory.
+    /// - Parameters:
+    ///   - deviceBytes: what tensors may take
+    ///   - longest: the longest row
+    /// - Returns: 0 where not even the longest row fits
+    package static func tokensMax(
+        fitting deviceBytes: Int, _ model: ModelOutline, _ recipe: TrainingRecipe,
+        longest: BatchShape
+    ) -> Int {
+        let rows = max(recipe.batch.rowsPerStep, 1)
+        func fits(_ tokens: Int) -> Bool {
+            let share = Double(tokens) / Double(max(longest.tokens, 1))
+            let batch = BatchShape(
+                tokens: tokens, trainedTokens: Int(share * Double(longest.trainedTokens)),
+                pixels: Int(share * Double(longest.pixels)))
+            let estimate = MemoryEstimate(model, recipe, batch: batch, microBatches: rows)
+            return estimate.deviceBytes <= deviceBytes
+        }
+        guard fits(longest.tokens) else { return 0 }
+        var range = longest.tokens..<longest.tokens * rows + 1
+        while range.count > 1 {
+            let middle = range.lowerBound + range.count / 2
+            range = fits(middle) ? middle..<range.upperBound : range.lowerBound..<middle
+        }
+        return range.lowerBound
+    }
+}
+
 /// Bytes of weights, gradients and moments.
 private struct WeightBytes {
     private(set) var frozen = 0
