@@ -157,14 +157,18 @@ struct RecipeTests {
             return
         }
         let terms = adapter.sites.terms
-        let ends = Set(terms.map { "\(ModelPart(of: $0.path)) \($0.path.split(separator: ".").last ?? "") \($0.rank)" })
+        let ends = Set(
+            terms.map {
+                "\(ModelPart(of: $0.path)) \($0.path.split(separator: ".").last ?? "") \($0.rank)"
+            })
         #expect(
             ends == [
                 "tower fc1 2", "language q_proj 16", "language k_proj 16", "language v_proj 16",
                 "language o_proj 16",
             ])
         #expect(terms.allSatisfy { $0.scale == 2 })
-        #expect(adapter.sites.wholes.map(\.parameter).allSatisfy { ModelPart(of: $0) == .projector })
+        #expect(
+            adapter.sites.wholes.map(\.parameter).allSatisfy { ModelPart(of: $0) == .projector })
         #expect(adapter.sites.wholes.count == 4)
         #expect(adapter.sites.trainableCount == Self.outline.trainedCount(checked.recipe))
         #expect(

@@ -117,7 +117,8 @@ struct OverlengthTests {
     }
 
     @Test func rejectAndSkipNameTheRowWithItsTokens() throws {
-        let whole = try #require(try facts(encoder(.reject, tokensMax: 4096), Self.row(exchanges: 1)))
+        let whole = try #require(
+            try facts(encoder(.reject, tokensMax: 4096), Self.row(exchanges: 1)))
         let rows = TestRows(train: [Self.row(exchanges: 1)], validation: [])
         let rejected = try encoder(.reject, tokensMax: whole.tokens - 1).facts(of: rows)
         let overlong = OverlongRow(
@@ -125,7 +126,8 @@ struct OverlengthTests {
         #expect(rejected.train.isEmpty && rejected.rejected == [overlong])
         let skipped = try encoder(.skip, tokensMax: whole.tokens - 1).facts(of: rows)
         #expect(skipped.rejected.isEmpty && skipped.skipped == [overlong])
-        #expect(try facts(encoder(.reject, tokensMax: whole.tokens), Self.row(exchanges: 1)) == whole)
+        #expect(
+            try facts(encoder(.reject, tokensMax: whole.tokens), Self.row(exchanges: 1)) == whole)
     }
 
     @Test func imagesShrinkUntilTheRowFits() throws {
