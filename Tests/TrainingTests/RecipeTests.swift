@@ -176,6 +176,15 @@ struct RecipeTests {
                 == Self.outline.adapted(by: checked.recipe).map(\.layer.path).sorted())
     }
 
+    @Test(arguments: GoldenFamily.all)
+    func headersOfFilesTellWhatTheModelIs(golden: GoldenFamily) throws {
+        let loaded = ModelOutline(try golden.load(on: cpu))
+        let read = try ModelOutline(folder: golden.folder)
+        #expect(read.lengthMax == loaded.lengthMax && read.takesImages == loaded.takesImages)
+        #expect(Set(read.layers) == Set(loaded.layers))
+        #expect(Set(read.parameters) == Set(loaded.parameters))
+    }
+
     @Test func aFrozenPartStaysAsItIs() throws {
         var recipe = TrainingRecipe()
         recipe.method = .full

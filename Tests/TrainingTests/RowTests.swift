@@ -61,6 +61,22 @@ struct OrderTests {
         #expect(order.epochs(after: 63) == 0.5)
     }
 
+    @Test func theWorstMicroBatchIsFoundBeforehand() {
+        var recipe = TrainingRecipe()
+        (recipe.batch.rowsPerStep, recipe.epochs) = (8, 2)
+        var order = RunOrder(lengths: Self.lengths, recipe)
+        let worst = order.worst(tokensMax: 2000)
+        var (tokens, batches) = (0, 0)
+        for step in 0..<order.steps {
+            let lengths = order.rows(of: step).map { Self.lengths[$0] }
+            let cut = MicroBatches.cut(lengths, tokensMax: 2000)
+            batches = max(batches, cut.count)
+            tokens = max(tokens, cut.map { lengths[$0].reduce(0, +) }.max() ?? 0)
+        }
+        #expect(worst.tokens == tokens && worst.microBatches == batches && tokens > 1800)
+        #expect(worst.rows.reduce(0) { $0 + Self.lengths[$1] } == tokens)
+    }
+
     @Test func microBatchesAreBoundedByTokens() {
         #expect(MicroBatches.cut([5, 5, 5], tokensMax: 10) == [0..<2, 2..<3])
         #expect(MicroBatches.cut([11, 1, 9, 1], tokensMax: 10) == [0..<1, 1..<3, 3..<4])
