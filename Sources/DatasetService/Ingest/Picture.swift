@@ -3,6 +3,7 @@ import Digests
 import Images
 import Messages
 import Quality
+import Resources
 
 /// An image that may be stored: upright, without metadata, decoded once to see that it is whole.
 struct Picture: Sendable {
