@@ -64,7 +64,7 @@ struct ImportVerb: Sendable {
         let response = try await verb.invocation.withClient { client in
             try await client.call(Datasets.ingestExamples) { requests in
                 try await requests.write(Self.request(.header(header)))
-                try await source.forEach { row in try await send(row, requests, local) }
+                try await source.forEach { row in try await send(row.checked, requests, local) }
             }
         }
         let refused = local.with { $0 }
