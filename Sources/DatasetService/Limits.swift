@@ -1,9 +1,9 @@
+import Resources
+
 /// Every limit of the service, in one place. Each is told with both numbers where it is reached.
 enum Limits {
-    static let idBytesMax = 63
-    static let displayNameBytesMax = 200
+    static let idBytesMax = ResourceLimits.idBytesMax
     static let descriptionBytesMax = 10_000
-    static let labelsMax = 64
     static let classesMax = 10_000
     static let classesMin = 2
     static let classBytesMax = 200
@@ -12,6 +12,8 @@ enum Limits {
     static let annotatorsMax = 25
     static let annotatorsStandard = 3
 
+    /// One row of a source, images in base64 included.
+    static let recordBytesMax = 128 << 20
     static let rowIDBytesMax = 255
     static let imageNameBytesMax = 255
     static let imagesPerRowMax = 64
@@ -65,16 +67,10 @@ enum Limits {
     static let reportsStandard = 1_000
     static let reportsMax = 100_000
     static let originBytesMax = 1_000
-    static let seenCharactersMax = 200
 
-    static let pageSizeStandard = 50
-    static let pageSizeMax = 1_000
     /// Below the 64 MiB of a message, with room for what is around.
     static let pageBytesMax = 48 << 20
-    static let filterBytesMax = 4_096
-    static let filterDepthMax = 32
-    static let reasonBytesMax = 1_000
-    static let requestSecondsKept: Int64 = 24 * 3_600
+    static let reasonBytesMax = ResourceLimits.reasonBytesMax
 
     static let splitBasisPointsMax: UInt32 = 5_000
     static let splitBasisPointsStandard: UInt32 = 1_000

@@ -2,6 +2,7 @@ import Base
 import Images
 import Messages
 import RPC
+import Resources
 import Storage
 
 extension Catalogue {

@@ -2,6 +2,7 @@ import Base
 import Digests
 import Messages
 import RPC
+import Resources
 import Storage
 
 /// `StreamExamples`: reads the next rows while the ones before are sent, no further ahead.

@@ -1,5 +1,6 @@
 import Base
 import Messages
+import Resources
 import Storage
 
 extension Catalogue {
@@ -36,7 +37,7 @@ extension Catalogue {
             }
             return try present.message(db)
         }
-        if request.validateOnly { return try await undone(change) }
+        if request.validateOnly { return try await writer.undone(change) }
         return try await once(request.requestID, request, change)
     }
 }

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Messages
+import Resources
 import Storage
 
 /// What became of a row.

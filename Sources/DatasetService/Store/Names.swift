@@ -1,4 +1,5 @@
 import Foundation
+import Resources
 
 /// `datasets/{dataset}`.
 struct DatasetName: Hashable, Sendable, CustomStringConvertible {
@@ -19,13 +20,7 @@ struct DatasetName: Hashable, Sendable, CustomStringConvertible {
     var description: String { "datasets/\(id)" }
 
     /// `[a-z][a-z0-9-]{0,62}`.
-    static func isValid(_ id: String) -> Bool {
-        guard let first = id.utf8.first, id.utf8.count <= Limits.idBytesMax else { return false }
-        return (0x61...0x7a).contains(first)
-            && id.utf8.allSatisfy {
-                (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2d
-            }
-    }
+    static func isValid(_ id: String) -> Bool { ResourceID.isValid(id) }
 }
 
 /// `datasets/{dataset}/examples/{example}`. The last part is the row id, with every byte that is

@@ -2,6 +2,7 @@ import Base
 import Messages
 import Operation
 import RPC
+import Resources
 
 /// Options and names that verbs share.
 extension Verb {

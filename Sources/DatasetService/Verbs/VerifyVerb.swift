@@ -3,6 +3,7 @@ import Digests
 import Glibc
 import Messages
 import Operation
+import Resources
 import Storage
 
 extension Verb {
