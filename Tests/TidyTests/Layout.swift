@@ -37,6 +37,7 @@ enum Layout {
             ],
             "EndToEnd": ["Testing"],
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
+            "DatasetBench": ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
             "ImagesBench": ["Base", "Images"],
             // Golden values come in safetensors files.
             "ImagesTests": [
