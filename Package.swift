@@ -36,6 +36,7 @@ let package = Package(
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
         .executable(name: "fovea-images-bench", targets: ["ImagesBench"]),
+        .executable(name: "fovea-augmentation-bench", targets: ["AugmentationBench"]),
         .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
@@ -78,7 +79,7 @@ let package = Package(
         .target(
             name: "CImages", path: "Sources/Shared/CImages",
             // Decoding and resampling are loops over pixels, in debug builds too.
-            cSettings: strictC + [.unsafeFlags(["-O3"])],
+            cSettings: strictC + [.unsafeFlags(["-O3", "-fno-math-errno"])],
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
         shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
@@ -113,6 +114,9 @@ let package = Package(
         .executableTarget(
             name: "ImagesBench", dependencies: ["Base", "Images"],
             path: "Benchmarks/images/ours", swiftSettings: strict),
+        .executableTarget(
+            name: "AugmentationBench", dependencies: ["Base", "Images", "Quality"],
+            path: "Benchmarks/augmentation/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests(
             "ModelsTests",

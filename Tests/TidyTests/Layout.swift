@@ -38,6 +38,7 @@ enum Layout {
             "EndToEnd": ["Testing"],
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
             "ImagesBench": ["Base", "Images"],
+            "AugmentationBench": ["Base", "Images", "Quality"],
             // Golden values come in safetensors files.
             "ImagesTests": [
                 "Base", "CImages", "Images", "TensorFiles", "TestSupport", "Testing",

@@ -88,9 +88,12 @@ static void read_rows(j_decompress_ptr info, ci_picture *out) {
     }
 }
 
-static void read_picture(j_decompress_ptr info, ci_picture *out) {
+static void read_picture(j_decompress_ptr info, ci_picture *out, int shrink) {
     jpeg_read_header(info, TRUE);
-    if (info->image_width != out->width || info->image_height != out->height)
+    info->scale_num = 1;
+    info->scale_denom = (unsigned int)shrink;
+    jpeg_calc_output_dimensions(info);
+    if (info->output_width != out->width || info->output_height != out->height)
         fail(info, CI_BROKEN, "two headers differ in size");
     if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4)
         fail(info, CI_UNSUPPORTED, "neither one, three nor four components");
@@ -100,7 +103,7 @@ static void read_picture(j_decompress_ptr info, ci_picture *out) {
     out->is_damaged = info->err->num_warnings > 0;
 }
 
-ci_status ci_decode_jpeg(ci_input in, ci_picture *out, ci_message *message) {
+ci_status ci_decode_jpeg(ci_input in, ci_picture *out, int shrink, ci_message *message) {
     struct jpeg_decompress_struct info;
     struct jpeg_source_mgr source = {
         .next_input_byte = in.bytes, .bytes_in_buffer = in.count, .init_source = init_source,
@@ -116,7 +119,7 @@ ci_status ci_decode_jpeg(ci_input in, ci_picture *out, ci_message *message) {
     }
     info.src = &source;
     info.progress = &progress;
-    read_picture(&info, out);
+    read_picture(&info, out, shrink);
     jpeg_destroy_decompress(&info);
     return CI_OK;
 }
