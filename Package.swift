@@ -141,8 +141,8 @@ let package = Package(
         tests(
             "DatasetTests",
             [
-                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "RPC",
-                "Storage", "TestSupport", "Text",
+                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "Quality",
+                "RPC", "Storage", "TestSupport", "Text",
             ]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),

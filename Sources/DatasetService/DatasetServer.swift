@@ -26,6 +26,7 @@ enum DatasetServer {
         router.declare(service: Datasets.name, methods: Datasets.methods)
         registerDatasets(catalogue, &router)
         registerExamples(catalogue, threads, &router)
+        registerInspection(catalogue, &router)
         registerVersions(catalogue, &router)
         return router
     }
@@ -63,6 +64,15 @@ enum DatasetServer {
         }
         router.register(Datasets.deleteExample, needs: .operator_) { request, context in
             try await catalogue.delete(request, by: context.principal)
+        }
+    }
+
+    private static func registerInspection(_ catalogue: Catalogue, _ router: inout Router) {
+        router.register(Datasets.setAugmentationPolicy, needs: .trainer) { request, _ in
+            try await catalogue.set(request)
+        }
+        router.register(Datasets.previewAugmentation, needs: .reader) { request, _ in
+            try await catalogue.preview(request)
         }
     }
 

@@ -61,4 +61,7 @@ enum Limits {
     static let epochsMax: UInt32 = 1_000_000
     static let chunkBytes = 1 << 20
     static let exportFileBytesMax = 256 << 20
+
+    /// Sheets and pages, which go in one message.
+    static let reportBytesMax = 32 << 20
 }

@@ -23,8 +23,7 @@ extension Verb {
         .later("agreement", "Show how far annotators agree."),
         .later("adjudicate", "Decide where they do not."),
         .later("inspect", "Check quality, duplicates and balance."),
-        .later("preview", "Show what augmentation does."), freeze, list, show, diff, export, stream,
-        verify,
+        augment, preview, freeze, list, show, diff, export, stream, verify,
     ]
 
     private static let create = Verb(

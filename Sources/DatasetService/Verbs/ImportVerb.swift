@@ -89,8 +89,7 @@ struct ImportVerb: Sendable {
         return columns
     }
 
-    private func header(_ format: ImportFormat, _ path: String) throws(UsageError) -> IngestHeader
-    {
+    private func header(_ format: ImportFormat, _ path: String) throws(UsageError) -> IngestHeader {
         var header = IngestHeader()
         header.parent = try verb.dataset()
         header.validateOnly = settings.flag("validate-only")

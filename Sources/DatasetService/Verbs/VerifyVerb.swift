@@ -87,7 +87,8 @@ extension Catalogue {
         for record in try db.datasets("") {
             let count = try db.first(
                 "SELECT count(*) FROM examples WHERE dataset_id = ? AND state <> ?",
-                .integer(record.id), SQLValue(Int(ExampleState.erased.rawValue))) { $0.int(0) }
+                .integer(record.id), SQLValue(Int(ExampleState.erased.rawValue))
+            ) { $0.int(0) }
             if count != record.exampleCount {
                 faults.append(
                     "\(record.name) says \(record.exampleCount) rows and has \(count ?? 0)")
@@ -100,7 +101,8 @@ extension Catalogue {
             """
             SELECT count(*) FROM examples WHERE revision_id IS NULL
                 OR NOT EXISTS (SELECT 1 FROM revisions WHERE revisions.id = revision_id)
-            """) { $0.int(0) }
+            """
+        ) { $0.int(0) }
         if let missing, missing > 0 { faults.append("\(missing) rows are without content") }
         let examples = try db.first("SELECT count(*) FROM examples") { $0.int(0) } ?? 0
         let versions = try db.first("SELECT count(*) FROM versions") { $0.int(0) } ?? 0
@@ -108,8 +110,7 @@ extension Catalogue {
     }
 
     /// Splits whose rows are not those that were frozen.
-    private static func splitFaults(_ version: VersionRecord, _ db: Connection) throws -> [String]
-    {
+    private static func splitFaults(_ version: VersionRecord, _ db: Connection) throws -> [String] {
         var faults: [String] = []
         for split in version.stored.splits {
             let digests = try db.rows(

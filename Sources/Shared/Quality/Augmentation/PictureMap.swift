@@ -40,7 +40,7 @@ package struct PictureMap: Sendable, Hashable {
     }
 
     /// The same canvas with other pixels.
-    mutating func scale(toWidth newWidth: Int, height newHeight: Int) {
+    package mutating func scale(toWidth newWidth: Int, height newHeight: Int) {
         step(.affine(scaleX: width / Double(newWidth), scaleY: height / Double(newHeight)))
         (width, height) = (Double(newWidth), Double(newHeight))
     }
