@@ -94,8 +94,8 @@ def decode(folder: str, kind: str, form: str, runs: int) -> dict:
         whole = time.perf_counter() - middle
         first.append(middle - start)
         rates.append(32 / (whole - first[-1]))
-    return {"first_token_seconds": statistics.median(first[1:]),
-            "tokens_per_second": statistics.median(rates[1:]),
+    return {"first_token_seconds_median": statistics.median(first[1:]),
+            "tokens_per_second_median": statistics.median(rates[1:]),
             "context_tokens": inputs["input_ids"].shape[1]}
 
 

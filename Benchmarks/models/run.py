@@ -91,7 +91,7 @@ def decode(kind: str, form: str, model: Path, picture: Path, inference: str) -> 
     peer = {} if SMOKE else measured(
         PYTHON, str(HERE / "peer.py"), "decode", str(model), kind, form, RUNS)
     name = f"answer, {kind}" + (", NF4" if form == "nf4" else "")
-    first, rate = "first_token_seconds", "tokens_per_second"
+    first, rate = "first_token_seconds_median", "tokens_per_second_median"
     peak = peer.get("peak_resident_bytes", 0) / 2**20
     return [
         row(f"{name}, first token", "s", ours[first], peer.get(first)),

@@ -82,6 +82,20 @@ struct AdapterGoldenTests {
         }
     }
 
+    @Test func aSeedRepeatsTrainingToTheBit() throws {
+        let golden = try #require(GoldenAdapter.all.first)
+        let run = try AdapterRun(golden)
+        let steps = try GoldenSteps(try #require(golden.node["opt"]))
+        func trained(_ seed: UInt64) throws -> [[Float]] {
+            steps.run(run.adapter.parameters) {
+                run.gradients(of: $0, dropout: 0.2, checkpointed: true, seed: seed)
+            } lossOf: { _ in 0 }.parameters.map { $0.tensor.floats() }
+        }
+        let first = try trained(1)
+        #expect(try first == trained(1))
+        #expect(try first != trained(2))
+    }
+
     @Test func dropoutIsThatOfItsKey() throws {
         let golden = try #require(GoldenAdapter.all.first)
         let run = try AdapterRun(golden)

@@ -138,6 +138,25 @@ struct AdapterTests {
         for whole in adapter.sites.wholes { #expect(gradients[whole.name] != nil) }
     }
 
+    /// Rows of bfloat16 meet the adapter's float32.
+    @Test func everyKindOfPartWorksInBfloat16() throws {
+        let golden = try #require(Self.golden)
+        let plan = WeightPlan(type: .bfloat16, isTrainable: { _ in true })
+        let half = try LoadedModel(folder: golden.folder, plan, on: cpu)
+        var spec = AdapterSpec(targets: .names(["q_proj", "fc1"]))
+        spec.wholeModules = ["norm", "embed_tokens", "lm_head", "multi_modal_projector"]
+        let adapter = try Adapter(spec, starting: RandomKey(seed: 1), in: half)
+        let input = try #require(try golden.cases().first).input(half)
+        let tracked = adapter.parameters.tracked()
+        let loss = trained(half, adapter, tracked, input)
+        let without = half.model.loss([input], Pass()).sum.floats()
+        #expect(loss.floats() == without)
+        for (name, gradient) in loss.gradients().named(by: tracked) {
+            #expect(gradient.type == .float32, "\(name)")
+            #expect(gradient.floats().allSatisfy { $0.isFinite }, "\(name)")
+        }
+    }
+
     private func trained(
         _ model: LoadedModel, _ adapter: Adapter, _ parameters: NamedTensors,
         _ input: ModelInput

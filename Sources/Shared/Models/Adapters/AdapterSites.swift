@@ -37,6 +37,8 @@ package struct AdapterSites: Sendable {
         package let parameter: String
         /// As the model has it.
         package let shape: Shape
+        /// What its layer wants; the adapter's own copy is float32.
+        package let type: DType
 
         /// What it is called in PEFT's files.
         package var name: String { AdapterNames.prefix + parameter }
@@ -84,7 +86,8 @@ package struct AdapterSites: Sendable {
         self.wholes = wholes.sorted().map { index in
             Whole(
                 index: index, parameter: model.parameters[index].name,
-                shape: model.parameters[index].shape)
+                shape: model.parameters[index].shape,
+                type: model.parameters[index].value?.type ?? model.plan.type)
         }
         modelCount = model.parameterCount
     }
@@ -111,10 +114,12 @@ package struct AdapterSites: Sendable {
                 term.site, LowRank(down: down.matrix, up: up.matrix, scale: term.scale)
             )
         }
+        let values = wholes.map { whole in
+            (whole.index, tensor(whole.name, whole.shape).converted(to: whole.type))
+        }
         return BoundAdapter(
             terms: Dictionary(uniqueKeysWithValues: pairs),
-            replacements: Dictionary(
-                uniqueKeysWithValues: wholes.map { ($0.index, tensor($0.name, $0.shape)) }))
+            replacements: Dictionary(uniqueKeysWithValues: values))
     }
 }
 
