@@ -68,6 +68,10 @@ enum DatasetServer {
     }
 
     private static func registerInspection(_ catalogue: Catalogue, _ router: inout Router) {
+        let inspect = InspectDataset(catalogue: catalogue)
+        router.register(Datasets.inspectDataset, needs: .reader) { request, context in
+            try await inspect(request, context)
+        }
         router.register(Datasets.setAugmentationPolicy, needs: .trainer) { request, _ in
             try await catalogue.set(request)
         }

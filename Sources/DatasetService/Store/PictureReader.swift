@@ -17,6 +17,9 @@ actor PictureReader {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unowned }
 
+    /// Whether an image is there.
+    func contains(_ digest: Digest256) -> Bool { blobs.contains(digest) }
+
     /// The bytes of images, by their digests in hexadecimal.
     ///
     /// - Parameter side: longest side of a JPEG to send instead; 0 for the bytes as stored

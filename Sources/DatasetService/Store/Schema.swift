@@ -125,5 +125,19 @@ enum Schema {
                 PRIMARY KEY(version_id, split, position)) WITHOUT ROWID;
             CREATE INDEX version_rows_by_revision ON version_rows(revision_id);
             """),
+        Migration(
+            "measures",
+            """
+            -- What inspections found by looking at pixels; can be found again at any time.
+            CREATE TABLE IF NOT EXISTS image_measures(
+                image_id INTEGER PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE,
+                brightness REAL NOT NULL,
+                darkest REAL NOT NULL,
+                lightest REAL NOT NULL,
+                contrast REAL NOT NULL,
+                sharpness REAL NOT NULL,
+                entropy REAL NOT NULL,
+                chroma REAL);
+            """),
     ]
 }

@@ -22,7 +22,7 @@ extension Verb {
         create, importing, .later("annotate", "Label rows, blind."),
         .later("agreement", "Show how far annotators agree."),
         .later("adjudicate", "Decide where they do not."),
-        .later("inspect", "Check quality, duplicates and balance."),
+        inspect,
         augment, preview, freeze, list, show, diff, export, stream, verify,
     ]
 
