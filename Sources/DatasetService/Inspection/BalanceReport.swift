@@ -96,7 +96,7 @@ struct BalanceReport: Sendable {
 }
 
 extension SizeTask {
-    /// Reasoning in a field of knowledge is the hardest task of the guide, free text the one before.
+    /// Reasoning in a field of knowledge is the hardest task of the guide; free text comes before.
     init(_ dataset: Dataset) {
         switch dataset.task {
         case .classification: self = .classification

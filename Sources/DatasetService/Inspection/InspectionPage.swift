@@ -143,8 +143,8 @@ struct InspectionPage {
         guard let noise = report.labelNoise else { return }
         html.heading("Suspected label errors: \(report.labelFindingCount)", level: 2)
         html.paragraph(
-            "About \(PageText.short(noise.value * 100)) % of \(noise.sampleCount) answers with votes"
-                + " are expected to be wrong.")
+            "About \(PageText.short(noise.value * 100)) % of \(noise.sampleCount) answers with"
+                + " votes are expected to be wrong.")
         html.table(
             ["row", "answer", "probably", "chance that it is right"],
             report.labelFindings.prefix(Self.linesMax).map { finding in
