@@ -26,7 +26,7 @@ struct KillTests {
         var random = SeededRandom(seed: 1)
         let done = Lock(Acknowledged())
         for round in 0..<rounds {
-            let process = try Self.start(folder)
+            let process = try ServiceProcess.start(folder)
             let client = Client(.unix(path: "\(folder)/s.sock"))
             try await Self.begin(client)
             try await Self.check(client, done.with { $0 }, round)
@@ -44,22 +44,6 @@ struct KillTests {
         let acknowledged = done.with { $0 }
         #expect(report.examples >= acknowledged.rows.count)
         #expect(acknowledged.rows.count > rounds, "the rounds were too short to mean anything")
-    }
-
-    private static func start(_ folder: String) throws -> Process {
-        let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: tests).deletingLastPathComponent()
-            .appendingPathComponent("fovea-dataset")
-        process.arguments = [
-            "serve", "--listen", "unix:\(folder)/s.sock", "--data", "\(folder)/data", "--metrics",
-            "off",
-        ]
-        process.environment = ["XDG_RUNTIME_DIR": folder]
-        process.standardError = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        return process
     }
 
     /// Waits for the server, and makes the dataset the first time.

@@ -71,7 +71,8 @@ struct ImageFolder: Sendable {
                 "remote addresses are never fetched; download the image first")
         }
         let path = text.hasPrefix("file://") ? String(text.dropFirst(7)) : text
-        let url = path.hasPrefix("/")
+        let url =
+            path.hasPrefix("/")
             ? URL(fileURLWithPath: path) : URL(fileURLWithPath: root).appendingPathComponent(path)
         let resolved = url.resolvingSymlinksInPath().path
         guard resolved.hasPrefix(root.hasSuffix("/") ? root : root + "/") else {

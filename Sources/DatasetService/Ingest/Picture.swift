@@ -119,7 +119,7 @@ struct Rejection: Error, Sendable {
         problem.seen = seen.cleaned.shortened
         problem.allowed = allowed
         let place = field.isEmpty ? "" : "\(field): "
-        problem.message = "\(place)\(message); seen: \(problem.seen); allowed: \(allowed)"
+        problem.message = "\(place)\(message.cleaned); seen: \(problem.seen); allowed: \(allowed)"
     }
 
     init(_ error: ImageError) {

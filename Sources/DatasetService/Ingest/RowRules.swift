@@ -1,5 +1,5 @@
 import Messages
-import Text
+import Quality
 
 /// What a row must be like. Collects everything that is wrong, so that one upload tells it all.
 struct RowRules: Sendable {
@@ -7,13 +7,17 @@ struct RowRules: Sendable {
     private let classes: Set<String>
     private let groupKeys: Set<String>
     private let answerBytesMax: Int
+    /// nil where any text, or any JSON, is an answer.
+    private let schema: Quality.AnswerSchema?
 
     init(_ dataset: Dataset) {
         self.dataset = dataset
-        let schema = dataset.answerSchema ?? AnswerSchema()
-        classes = Set(schema.classes.map(\.name))
+        let form = dataset.answerSchema ?? Messages.AnswerSchema()
+        classes = Set(form.classes.map(\.name))
         groupKeys = Set(dataset.groupKeys)
-        let asked = Int(schema.answerBytesMax)
+        // A dataset is not taken with a schema that cannot be read.
+        schema = form.jsonSchema.isEmpty ? nil : try? Quality.AnswerSchema(form.jsonSchema)
+        let asked = Int(form.answerBytesMax)
         answerBytesMax = asked == 0 ? Limits.answerBytesStandard : asked
     }
 
@@ -158,15 +162,19 @@ struct RowRules: Sendable {
                 allowed: classes.sorted().prefix(20).joined(separator: ", "),
                 "the answer is none of the classes")
         }
-        if dataset.answerSchema?.jsonSchema.isEmpty == false,
-            (try? JSONDocument(answer.utf8)) == nil
-        {
-            return Rejection(
-                .answerInvalid, seen: answer, allowed: "JSON that meets the dataset's schema",
-                "the answer is not JSON")
+        let broken = schema?.problems(in: answer) ?? []
+        guard !broken.isEmpty else { return nil }
+        let places = broken.prefix(Self.schemaProblemsTold).map { problem in
+            problem.pointer.isEmpty ? problem.message : "\(problem.pointer): \(problem.message)"
         }
-        return nil
+        return Rejection(
+            .answerInvalid, seen: answer, allowed: "JSON that meets the dataset's schema",
+            "the answer breaks the schema in \(broken.count) places: "
+                + places.joined(separator: "; "))
     }
+
+    /// Places of one answer that are named.
+    private static let schemaProblemsTold = 5
 
     private func checkRegions(
         _ regions: [ImageRegion], _ sizes: [(width: Int, height: Int)?],

@@ -51,30 +51,55 @@ struct Catalogue: Sendable {
         _ id: String, _ request: Request,
         _ body: @escaping @Sendable (Connection) throws -> Response
     ) async throws -> Response {
-        guard !id.isEmpty else { return try await writer.write(body) }
+        guard let repeatable = try RepeatableRequest(id, request, now: clock()) else {
+            return try await writer.write(body)
+        }
+        return try await writer.write { db in
+            if let answer: Response = try repeatable.answer(db) { return answer }
+            let response = try body(db)
+            try repeatable.remember(response, db)
+            return response
+        }
+    }
+}
+
+/// A request that gets the same answer however often it comes, for a day.
+struct RepeatableRequest: Sendable {
+    private let id: String
+    private let digest: SQLValue
+    private let now: Int64
+
+    /// nil for a request that is not to be remembered: one without an id.
+    init?<Request: WireMessage>(_ id: String, _ request: Request, now: Int64) throws {
+        guard !id.isEmpty else { return nil }
         guard UUID(uuidString: id) != nil else {
             throw DatasetError.invalid(
                 field: "request_id", seen: id, allowed: "a UUID is allowed")
         }
-        let sha = SQLValue.digest(Bytes(Request.messageName + "\n"), try request.encoded())
-        let now = clock()
-        return try await writer.write { db in
-            if let stored = try db.first(
-                "SELECT request_sha = ?, response FROM requests WHERE id = ?", sha,
-                .text(id.lowercased()), as: { ($0.bool(0), $0.blob(1)) })
-            {
-                guard stored.0 else { throw DatasetError.requestIDReused(id) }
-                return try Response(decoding: stored.1)
-            }
-            try db.run(
-                "DELETE FROM requests WHERE create_ns < ?",
-                .integer(now - Limits.requestSecondsKept * 1_000_000_000))
-            let response = try body(db)
-            try db.run(
-                "INSERT INTO requests VALUES(?, ?, ?, ?)", .text(id.lowercased()), sha,
-                .blob(try response.encoded()), .integer(now))
-            return response
-        }
+        self.id = id.lowercased()
+        digest = SQLValue.digest(Bytes(Request.messageName + "\n"), try request.encoded())
+        self.now = now
+    }
+
+    /// What was answered before; nil for a request that has not come yet. Throws where the id came
+    /// with another request.
+    func answer<Response: WireMessage>(_ db: Connection) throws -> Response? {
+        let stored = try db.first(
+            "SELECT request_sha = ?, response FROM requests WHERE id = ?", digest, .text(id)
+        ) { (isSame: $0.bool(0), response: $0.blob(1)) }
+        guard let stored else { return nil }
+        guard stored.isSame else { throw DatasetError.requestIDReused(id) }
+        return try Response(decoding: stored.response)
+    }
+
+    /// Keeps an answer, in the transaction of the change it tells of.
+    func remember(_ response: some WireMessage, _ db: Connection) throws {
+        try db.run(
+            "DELETE FROM requests WHERE create_ns < ?",
+            .integer(now - Limits.requestSecondsKept * 1_000_000_000))
+        try db.run(
+            "INSERT INTO requests VALUES(?, ?, ?, ?)", .text(id), digest,
+            .blob(try response.encoded()), .integer(now))
     }
 }
 

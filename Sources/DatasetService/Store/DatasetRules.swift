@@ -1,5 +1,7 @@
+import Base
 import Images
 import Messages
+import Quality
 
 /// What a dataset must be like, and the values of what it leaves open.
 struct DatasetRules {
@@ -18,7 +20,7 @@ struct DatasetRules {
             throw .invalid(
                 field: "dataset.target_score", seen: "\(score)", allowed: "0 to 1 is allowed")
         }
-        try schema(dataset.answerSchema ?? AnswerSchema(), task: dataset.task)
+        try schema(dataset.answerSchema ?? Messages.AnswerSchema(), task: dataset.task)
         try names(dataset)
         try quotas(dataset.tagQuotas)
         try images(dataset.imageLimits ?? Messages.ImageLimits())
@@ -62,10 +64,11 @@ struct DatasetRules {
     }
 
     private static func schema(
-        _ schema: AnswerSchema, task: AnswerTask
+        _ schema: Messages.AnswerSchema, task: AnswerTask
     ) throws(DatasetError) {
         let field = "dataset.answer_schema"
         try size("\(field).json_schema", schema.jsonSchema, Limits.schemaBytesMax)
+        try jsonSchema(schema.jsonSchema, "\(field).json_schema", task: task)
         guard task == .classification else {
             guard schema.classes.isEmpty else {
                 throw .fieldsConflict(
@@ -85,6 +88,21 @@ struct DatasetRules {
             guard seen.insert(item.name).inserted else {
                 throw .invalid(field: path, seen: item.name, allowed: "each name is allowed once")
             }
+        }
+    }
+
+    private static func jsonSchema(
+        _ text: String, _ field: String, task: AnswerTask
+    ) throws(DatasetError) {
+        guard !text.isEmpty else { return }
+        guard task == .extraction || task == .reasoning else {
+            throw .fieldsConflict(
+                "only extraction and reasoning have a JSON schema", fields: ["dataset.task", field])
+        }
+        do throws(SchemaError) {
+            _ = try Quality.AnswerSchema(text)
+        } catch {
+            throw .invalid(field: field, seen: text, allowed: error.message)
         }
     }
 
@@ -118,7 +136,7 @@ struct DatasetRules {
         }
     }
 
-    private static func quotas(_ quotas: [TagQuota]) throws(DatasetError) {
+    private static func quotas(_ quotas: [Messages.TagQuota]) throws(DatasetError) {
         for (index, quota) in quotas.enumerated() {
             let path = "dataset.tag_quotas[\(index)]"
             guard !quota.tag.isEmpty else { throw .required(field: "\(path).tag") }
