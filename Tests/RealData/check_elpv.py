@@ -37,7 +37,7 @@ class Service:
 
     def wait(self) -> None:
         """Until it answers."""
-        for _ in range(200):
+        for _ in range(1_200):
             if self.socket.exists() and self.run("health").returncode == 0:
                 return
             time.sleep(0.05)
