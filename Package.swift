@@ -83,15 +83,25 @@ let package = Package(
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
         shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
+        shared("Resources", ["Base", "Digests", "Messages", "Storage"]),
         shared("TensorFiles", ["Base"]),
         shared("Layers", ["Base", "Numerics", "TensorFiles"]),
         shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Images", "Text"]),
+        shared(
+            "Training",
+            ["Base", "Digests", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
-        service("DatasetService", ["Digests", "Images", "Quality", "Storage", "Text"]),
-        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text"]),
+        service(
+            "DatasetService", ["Digests", "Images", "Quality", "Resources", "Storage", "Text"]),
+        service(
+            "TrainerService",
+            [
+                "Digests", "Generation", "Images", "Layers", "Models", "Numerics", "Resources",
+                "Storage", "TensorFiles", "Text", "Training",
+            ]),
         service(
             "InferenceService",
             ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
@@ -142,7 +152,19 @@ let package = Package(
             "DatasetTests",
             [
                 "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "Quality",
-                "RPC", "Storage", "TestSupport", "Text",
+                "RPC", "Resources", "Storage", "TestSupport", "Text",
+            ]),
+        tests(
+            "TrainerTests",
+            [
+                "Base", "DatasetService", "Digests", "Messages", "Operation", "RPC", "Resources",
+                "Storage", "TestSupport", "TrainerService",
+            ]),
+        tests(
+            "TrainingTests",
+            [
+                "Base", "Digests", "GoldenModels", "Images", "Layers", "Models", "Numerics",
+                "TensorFiles", "Text", "Training",
             ]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),

@@ -1,9 +1,9 @@
+import Resources
+
 /// Every limit of the service, in one place. Each is told with both numbers where it is reached.
 enum Limits {
-    static let idBytesMax = 63
-    static let displayNameBytesMax = 200
+    static let idBytesMax = ResourceLimits.idBytesMax
     static let descriptionBytesMax = 10_000
-    static let labelsMax = 64
     static let classesMax = 10_000
     static let classesMin = 2
     static let classBytesMax = 200
@@ -28,6 +28,30 @@ enum Limits {
     static let annotatorBytesMax = 200
     static let votesPerRowMax = 100
 
+    static let tasksStandard = 10
+    static let tasksMax = 100
+    static let leaseSecondsStandard: Int64 = 3_600
+    static let leaseSecondsMin: Int64 = 60
+    static let leaseSecondsMax: Int64 = 86_400
+    /// One of so many tasks of a person is a gold row, where there are any.
+    static let goldEvery = 10
+    static let leadSecondsMax = 86_400.0
+    /// Boxes of two people show the same from this share of overlap on.
+    static let regionOverlapMin = 0.5
+    static let remarkBytesMax = 10_000
+    static let dissentersMax = 100
+    static let markdownBytesMax = 1 << 20
+    static let rulesMax = 1_000
+    static let ruleExamplesMax = 100
+    static let termsMax = 10_000
+    static let termBytesMax = 200
+    static let patternsMax = 100
+    static let violatingRowsMax = 100
+    static let reviewRowsMax = 1_000
+    static let trendPeriodsMax: UInt32 = 100
+    /// Datasets whose compiled answer rules are kept.
+    static let answerRulesMax = 64
+
     static let imageSideMin = 8
     static let imageSideMax = 30_000
     static let imageAreaMax = 100_000_000
@@ -41,16 +65,10 @@ enum Limits {
     static let reportsStandard = 1_000
     static let reportsMax = 100_000
     static let originBytesMax = 1_000
-    static let seenCharactersMax = 200
 
-    static let pageSizeStandard = 50
-    static let pageSizeMax = 1_000
     /// Below the 64 MiB of a message, with room for what is around.
     static let pageBytesMax = 48 << 20
-    static let filterBytesMax = 4_096
-    static let filterDepthMax = 32
-    static let reasonBytesMax = 1_000
-    static let requestSecondsKept: Int64 = 24 * 3_600
+    static let reasonBytesMax = ResourceLimits.reasonBytesMax
 
     static let splitBasisPointsMax: UInt32 = 5_000
     static let splitBasisPointsStandard: UInt32 = 1_000

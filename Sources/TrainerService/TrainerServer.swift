@@ -29,10 +29,41 @@ enum TrainerServer {
         ],
         compose: router)
 
-    /// Every method is known; those without a handler answer UNIMPLEMENTED.
-    private static func router(_ composition: Composition) -> Router {
+    private static func router(_ composition: Composition) throws -> Router {
         var router = Router()
         router.declare(service: Training.name, methods: Training.methods)
         return router
+    }
+
+    /// Every method is known; those without a handler answer UNIMPLEMENTED.
+    static func router(_ jobs: Jobs) -> Router {
+        var router = Router()
+        router.declare(service: Training.name, methods: Training.methods)
+        registerJobs(jobs, &router)
+        return router
+    }
+
+    private static func registerJobs(_ jobs: Jobs, _ router: inout Router) {
+        router.register(Training.createJob, needs: .trainer) { request, context in
+            try await jobs.create(request, by: context.principal)
+        }
+        router.register(Training.getJob, needs: .reader) { request, _ in
+            try await jobs.get(request)
+        }
+        router.register(Training.listJobs, needs: .reader) { request, _ in
+            try await jobs.list(request)
+        }
+        router.register(Training.watchJob, needs: .reader) { request, _, responses in
+            try await WatchJob(request, jobs.store).run(to: responses)
+        }
+        router.register(Training.cancelJob, needs: .trainer) { request, context in
+            try await jobs.cancel(request, by: context.principal)
+        }
+        router.register(Training.pauseJob, needs: .trainer) { request, context in
+            try await jobs.pause(request, by: context.principal)
+        }
+        router.register(Training.resumeJob, needs: .trainer) { request, context in
+            try await jobs.resume(request, by: context.principal)
+        }
     }
 }

@@ -118,6 +118,20 @@ struct ImportTests {
         #expect(listed.allSatisfy { $0.problem == nil })
     }
 
+    @Test func aFolderIsReadByTheListBesideItsImages() throws {
+        let folder = try Folder()
+        #expect(try ImportFormat.description(folder.path) == folder.path)
+        let list = try folder.write("train.json", "[]")
+        #expect(try ImportFormat.description(folder.path) == list)
+        #expect(try ImportFormat.description(list) == list)
+        _ = try folder.write("test.csv", "image,answer\n")
+        #expect {
+            try ImportFormat.description(folder.path)
+        } throws: {
+            ($0 as? ImportError)?.message.contains("(test.csv, train.json)") == true
+        }
+    }
+
     @Test(arguments: [
         (#"{"image":"../../etc/passwd","conversations":[]}"#, FailureReason.imageNotFound),
         (#"{"image":"https://example.org/a.png","conversations":[]}"#, .imageNotFound),
@@ -190,6 +204,7 @@ struct ImportTests {
         let file = plan.fileName.map { "\(folder)/\($0)" } ?? folder
         let source = format == .imageFolder ? folder : file
         #expect(try ImportFormat.detect(source) == format)
+        if format != .fovea { #expect(try ImportFormat.description(folder) == source) }
         let read = try await self.rows(source)
         #expect(read.count == 12)
         for row in read {

@@ -142,6 +142,28 @@ struct VersionTests {
         await harness.close()
     }
 
+    @Test func classesKeepTheirSharesInEverySplit() async throws {
+        let harness = try DatasetHarness()
+        try await harness.createPets()
+        var rows = try Pets.rows(0..<90)
+        for number in rows.indices {
+            rows[number].turns[1] = Turn(.assistant, number % 9 == 0 ? "dog" : "cat")
+        }
+        try await harness.ingest(rows)
+        let spec = SplitSpec.with {
+            ($0.testBasisPoints, $0.validationBasisPoints) = (3_000, 1_000)
+        }
+        let version = try #require(try await freeze(harness) { $0.splitSpec = spec }.version)
+        for (split, share) in zip(version.splits, [0.6, 0.1, 0.3]) {
+            #expect(split.stratumDeviationRowsMax <= 1)
+            for (name, count) in [("cat", 80.0), ("dog", 10.0)] {
+                let rows = split.strata.first { $0.name == name }?.itemCount ?? 0
+                #expect(abs(Double(rows) - count * share) <= 1, "\(split.split) \(name)")
+            }
+        }
+        await harness.close()
+    }
+
     @Test func undecidedRowsAreNamedOrLeftOut() async throws {
         let harness = try DatasetHarness()
         try await harness.createPets()

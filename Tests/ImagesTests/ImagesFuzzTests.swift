@@ -120,26 +120,7 @@ struct ImagesFuzzTests {
 
     private func damaged(_ random: inout SeededRandom, of files: [[UInt8]] = files) -> [UInt8] {
         var bytes = files.randomElement(using: &random) ?? []
-        for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
-            damage(&bytes, &random)
-        }
+        for _ in 0..<Int.random(in: 1...4, using: &random) { random.damage(&bytes) }
         return bytes
-    }
-
-    private func damage(_ bytes: inout [UInt8], _ random: inout SeededRandom) {
-        // Headers are short and matter most.
-        let reach = Bool.random(using: &random) ? min(bytes.count, 200) : bytes.count
-        let place = Int.random(in: 0..<reach, using: &random)
-        switch Int.random(in: 0..<7, using: &random) {
-        case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-        case 1: bytes[place] = UInt8.random(in: 0...255, using: &random)
-        case 2: bytes[place] = [0, 1, 0x7f, 0x80, 0xff].randomElement(using: &random) ?? 0
-        case 3: bytes.removeSubrange(place...)
-        case 4: bytes.remove(at: place)
-        case 5: bytes.insert(UInt8.random(in: 0...255, using: &random), at: place)
-        default:
-            let end = min(bytes.count, place + Int.random(in: 1..<32, using: &random))
-            bytes.insert(contentsOf: Array(bytes[place..<end]), at: place)
-        }
     }
 }

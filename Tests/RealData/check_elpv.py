@@ -26,6 +26,10 @@ COUNTS = {"functional": 1508, "possibly defective": 295, "probably defective": 1
           "defective": 715, "kind=mono": 1074, "kind=poly": 1550}
 
 
+# The service refuses variables of its own that it does not know.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("FOVEA_")}
+
+
 class Service:
     """A running service and its command line."""
 
@@ -33,7 +37,7 @@ class Service:
         self.binary, self.socket = binary, folder / "s.sock"
         self.process = subprocess.Popen(
             [binary, "serve", "--listen", f"unix:{self.socket}", "--data", str(folder / "data"),
-             "--metrics", "127.0.0.1:0"], stderr=subprocess.DEVNULL)
+             "--metrics", "127.0.0.1:0"], stderr=subprocess.DEVNULL, env=ENVIRONMENT)
 
     def wait(self) -> None:
         """Until it answers."""
@@ -45,7 +49,7 @@ class Service:
 
     def run(self, *words: str) -> subprocess.CompletedProcess:
         return subprocess.run([self.binary, *words, "--server", f"unix:{self.socket}"],
-                              capture_output=True, text=True)
+                              capture_output=True, text=True, env=ENVIRONMENT)
 
     def call(self, *words: str) -> dict:
         """The JSON object that a verb prints."""

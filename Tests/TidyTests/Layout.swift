@@ -5,7 +5,7 @@ enum Layout {
     static let imports: [String: Set<String>] = {
         let service: Set = [
             "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
-            "Quality",
+            "Quality", "Resources",
         ]
         let models: Set = ["Base", "Numerics", "TensorFiles", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
@@ -14,6 +14,7 @@ enum Layout {
             "Digests": ["Base", "CCrypto"],
             "RPC": ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
             "Storage": ["Base", "Digests", "CLinux", "CSQLite"],
+            "Resources": ["Base", "Digests", "Messages", "Storage"],
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
@@ -24,11 +25,15 @@ enum Layout {
             "Quality": ["Base", "Text", "Images"],
             "Models": models,
             "Generation": models.union(["Models"]),
+            "Training": models.union(["Models", "Digests"]),
             "TestSupport": service.union(engine),
             // Models with reference values, for every test that runs one.
             "GoldenModels": models.union(["Models"]),
             "ModelsTests": models.union(["Models", "GoldenModels", "TestSupport", "Testing"]),
             "GenerationTests": engine.union(["GoldenModels", "Testing"]),
+            "TrainingTests": models.union([
+                "Models", "Digests", "GoldenModels", "Training", "Testing",
+            ]),
             // Golden values come in files of tensors.
             "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.
@@ -37,6 +42,10 @@ enum Layout {
             ],
             "EndToEnd": ["Testing"],
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
+            // The trainer reads rows from a dataset service.
+            "TrainerTests": service.union(engine).union([
+                "DatasetService", "TrainerService", "TestSupport", "Testing",
+            ]),
             "ImagesBench": ["Base", "Images"],
             "AugmentationBench": ["Base", "Images", "Quality"],
             // Golden values come in safetensors files.
@@ -46,7 +55,7 @@ enum Layout {
             "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
-            "TrainerService": service.union(engine),
+            "TrainerService": service.union(engine).union(["Training"]),
             "InferenceService": service.union(engine),
         ]
     }()

@@ -2,6 +2,7 @@ import Base
 import Digests
 import Messages
 import RPC
+import Resources
 import Storage
 
 /// `FreezeVersion`.
@@ -15,7 +16,7 @@ struct FreezeVersion: Sendable {
     func callAsFunction(
         _ request: FreezeVersionRequest, _ context: CallContext
     ) async throws -> FreezeVersionResponse {
-        try DatasetRules.labels("labels", request.labels)
+        try FieldRules.labels("labels", request.labels)
         guard request.description.utf8.count <= Limits.descriptionBytesMax else {
             throw DatasetError.tooLarge(
                 what: "description", bytes: request.description.utf8.count,

@@ -1,5 +1,6 @@
 import Messages
 import RPC
+import Resources
 
 /// `IngestExamples`.
 struct IngestExamples: Sendable {

@@ -3,6 +3,7 @@ import Digests
 import Messages
 import Quality
 import RPC
+import Resources
 import Storage
 
 /// `StreamExamples`: reads the next rows while the ones before are sent, no further ahead.

@@ -12,6 +12,25 @@ enum ImportFormat: String, CaseIterable, Sendable {
     case classFolders = "classfolders"
     case fovea
 
+    /// The file that describes the rows of a folder, such as the JSON list beside its images.
+    ///
+    /// - Returns: `path` itself if it is a file, or a folder that is described by its own names
+    static func description(_ path: String) throws(ImportError) -> String {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        guard !names.contains(NativeRows.fileName), ImageFolderRows.files(in: path).isEmpty else {
+            return path
+        }
+        let extensions: Set = ["json", "jsonl", "csv", "tsv"]
+        let files = names.filter {
+            extensions.contains(URL(fileURLWithPath: $0).pathExtension.lowercased())
+        }.sorted()
+        guard files.count < 2 else {
+            throw .malformed(
+                path, why: "has several lists of rows (\(files.joined(separator: ", "))); name one")
+        }
+        return files.first.map { "\(path)/\($0)" } ?? path
+    }
+
     /// Finds the form of a file or folder by its content.
     static func detect(_ path: String) throws(ImportError) -> ImportFormat {
         var isFolder: ObjCBool = false

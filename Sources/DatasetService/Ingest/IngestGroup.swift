@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Messages
+import Resources
 
 /// An image of a row as it came: its bytes, or the name of one that is there.
 enum ArrivedImage: Sendable {

@@ -2,6 +2,7 @@ import Base
 import Digests
 import Images
 import Messages
+import Resources
 import Storage
 
 /// The threads that look at rows, shared by all uploads.

@@ -3,6 +3,7 @@ import Digests
 import Images
 import Messages
 import Quality
+import Resources
 
 /// An image that may be stored: upright, without metadata, decoded once to see that it is whole.
 struct Picture: Sendable {
@@ -26,19 +27,22 @@ struct Picture: Sendable {
     init(
         _ bytes: Bytes, upload: Digest256, limits: Messages.ImageLimits
     ) throws(Rejection) {
-        let decoded = try Self.decoded(bytes, limits)
-        guard !decoded.isDamaged else {
-            throw Rejection(
-                .imageUnreadable, seen: "\(bytes.count) bytes of \(decoded.header.format.name)",
-                allowed: "whole images", "the image is damaged or ends too early; export it again")
+        let header: ImageHeader
+        do throws(ImageError) {
+            header = try ImageHeader(reading: bytes, limits: limits.decoding)
+        } catch {
+            throw Rejection(error)
         }
-        let cleaned = try Self.cleaned(bytes, decoded)
+        // What is decoded is what will be stored: damage behind what is cut off would hide else.
+        let stripped = ImageMetadata.stripped(bytes, header.format)
+        let image = try Self.decoded(stripped ?? bytes, header, limits)
+        let cleaned = try Self.cleaned(stripped, image, header)
         self.upload = upload
         digest = cleaned.bytes.withUnsafeBytes { SHA256.digest($0) }
-        (width, height) = (decoded.image.width, decoded.image.height)
+        (width, height) = (image.width, image.height)
         media = cleaned.media
         size = cleaned.bytes.count
-        hash = Self.hash(decoded.image)
+        hash = Self.hash(image)
         self.bytes = cleaned.bytes
         original = limits.keepOriginals ? bytes : nil
     }
@@ -65,35 +69,40 @@ struct Picture: Sendable {
         }
     }
 
+    /// The picture turned upright.
+    ///
+    /// - Parameter header: of the upload, which may say more than the bytes still do
     private static func decoded(
-        _ bytes: Bytes, _ limits: Messages.ImageLimits
-    ) throws(Rejection) -> DecodedImage {
+        _ bytes: Bytes, _ header: ImageHeader, _ limits: Messages.ImageLimits
+    ) throws(Rejection) -> RGBImage {
+        try checkSides(header.width, header.height, limits)
         let decoded: DecodedImage
         do throws(ImageError) {
-            decoded = try DecodedImage(
-                decoding: bytes, DecodeOptions(limits: limits.decoding))
+            let options = DecodeOptions(turnsUpright: false, limits: limits.decoding)
+            decoded = try DecodedImage(decoding: bytes, options)
         } catch {
             throw Rejection(error)
         }
-        try checkSides(decoded.image.width, decoded.image.height, limits)
-        return decoded
+        guard !decoded.isDamaged else {
+            throw Rejection(
+                .imageUnreadable, seen: "\(bytes.count) bytes of \(header.format.name)",
+                allowed: "whole images", "the image is damaged or ends too early; export it again")
+        }
+        return decoded.image.upright(from: header.orientation)
     }
 
+    /// - Parameter stripped: the coded picture without metadata; nil where it cannot be cut out
     private static func cleaned(
-        _ bytes: Bytes, _ decoded: DecodedImage
+        _ stripped: Bytes?, _ image: RGBImage, _ header: ImageHeader
     ) throws(Rejection) -> (bytes: Bytes, media: String) {
-        let format = decoded.header.format
-        if decoded.header.orientation == .upright,
-            let stripped = ImageMetadata.stripped(bytes, format)
-        {
+        let format = header.format
+        if header.orientation == .upright, let stripped {
             return (stripped, "image/\(format.name.lowercased())")
         }
         do throws(ImageError) {
             // A JPEG has lost detail already; all else is kept without loss.
-            if format == .jpeg {
-                return (try decoded.image.jpeg(quality: jpegQuality), "image/jpeg")
-            }
-            return (try decoded.image.png(), "image/png")
+            if format == .jpeg { return (try image.jpeg(quality: jpegQuality), "image/jpeg") }
+            return (try image.png(), "image/png")
         } catch {
             throw Rejection(error)
         }

@@ -1,4 +1,3 @@
-import Messages
 import Quality
 
 /// What is odd about answers: each by the rules, and all seen together.
@@ -16,38 +15,28 @@ struct AnswerTally: Sendable {
     /// Rows with at least one.
     private(set) var faultyRows = 0
 
-    private let lint: AnswerLint?
+    private let rules: AnswerRules?
     private let findingsMax: Int
-    private var rows: [Int32] = []
+    private var places: [Int32] = []
     private var lengths: [Int32] = []
     /// Rows of each answer with the first of them; given up where answers are free text.
     private var counts: [String: (count: Int, row: Int)]? = [:]
     private let seesVariants: Bool
 
-    init(
-        _ schema: Messages.AnswerSchema, findingsMax: Int, isWanted: Bool
-    ) throws {
-        self.findingsMax = findingsMax
-        let bytes = Int(schema.answerBytesMax)
-        lint =
-            isWanted
-            ? AnswerLint(
-                classes: schema.classes.map(\.name),
-                schema: schema.jsonSchema.isEmpty
-                    ? nil : try Quality.AnswerSchema(schema.jsonSchema),
-                bytesMax: bytes == 0 ? Limits.answerBytesStandard : bytes)
-            : nil
-        // With classes every answer that is none of them is found by itself.
-        seesVariants = schema.classes.isEmpty && schema.jsonSchema.isEmpty
+    /// - Parameters:
+    ///   - rules: nil if nobody asks
+    ///   - seesVariants: whether answers are compared with one another too
+    init(_ rules: AnswerRules?, seesVariants: Bool, findingsMax: Int) {
+        (self.rules, self.seesVariants, self.findingsMax) = (rules, seesVariants, findingsMax)
     }
 
     /// Looks at the answer of a row.
     mutating func add(_ answer: String, row: Int) {
-        guard let lint else { return }
-        let problems = lint.problems(in: answer)
+        guard let rules else { return }
+        let problems = rules.findings(in: answer)
         if !problems.isEmpty { faultyRows += 1 }
         for problem in problems { keep(problem, row) }
-        rows.append(Int32(row))
+        places.append(Int32(row))
         lengths.append(Int32(clamping: answer.utf8.count))
         guard seesVariants, counts != nil else { return }
         counts?[answer, default: (0, row)].count += 1
@@ -58,7 +47,7 @@ struct AnswerTally: Sendable {
     mutating func finish() {
         if let usual = AnswerVariants.usualLengths(lengths.map { Int($0) }), seesVariants {
             for (index, length) in lengths.enumerated() where !usual.contains(Int(length)) {
-                keep(.length(Int(length), usual: usual), Int(rows[index]))
+                keep(.length(Int(length), usual: usual), Int(places[index]))
             }
         }
         guard let counts else { return }

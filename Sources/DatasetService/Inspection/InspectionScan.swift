@@ -23,11 +23,9 @@ struct InspectionScan: Sendable {
     init(_ terms: InspectionTerms, _ db: Connection, now: Int64) throws {
         dataset = try db.dataset(terms.dataset)
         readNanoseconds = now
-        var schema = dataset.stored.answerSchema
-        if let version = terms.version { schema = try db.version(version).stored.answerSchema }
-        answers = try AnswerTally(
-            schema ?? Messages.AnswerSchema(), findingsMax: terms.findingsMax,
-            isWanted: terms.wants(.answerLint))
+        answers = AnswerTally(
+            terms.wants(.answerLint) ? try Self.rules(dataset, terms, db) : nil,
+            seesVariants: Self.isFreeText(dataset.stored), findingsMax: terms.findingsMax)
         var failure: (any Error)?
         let (sql, key) = try Self.query(terms, dataset, db)
         try db.each(sql, [key]) { row in
@@ -41,6 +39,27 @@ struct InspectionScan: Sendable {
         if let failure { throw failure }
         answers.finish()
         images.forgetPlaces()
+    }
+
+    /// What answers are held against: for a version, the rules that it was frozen with.
+    private static func rules(
+        _ dataset: DatasetRecord, _ terms: InspectionTerms, _ db: Connection
+    ) throws -> AnswerRules {
+        guard let version = terms.version else {
+            return try AnswerRules(dataset.stored, try db.guidelines(of: dataset))
+        }
+        let frozen = try db.version(version).stored
+        var stored = dataset.stored
+        stored.answerSchema = frozen.answerSchema
+        let revision = frozen.guidelines.split(separator: "/").last.flatMap { UInt32($0) }
+        let guidelines = try revision.map { try db.guidelines(of: dataset, revision: $0) }
+        return try AnswerRules(stored, guidelines)
+    }
+
+    /// With classes or a schema every odd answer is found by itself.
+    private static func isFreeText(_ dataset: Dataset) -> Bool {
+        let schema = dataset.answerSchema ?? Messages.AnswerSchema()
+        return schema.classes.isEmpty && schema.jsonSchema.isEmpty
     }
 
     private static func query(

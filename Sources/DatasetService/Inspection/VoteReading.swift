@@ -13,7 +13,7 @@ extension Connection {
             """
             SELECT example_id, annotator, message FROM votes
             JOIN examples ON examples.id = example_id
-            WHERE dataset_id = ? ORDER BY votes.id LIMIT ?
+            WHERE dataset_id = ? AND votes.basis_id = examples.basis_id ORDER BY votes.id LIMIT ?
             """, [.integer(dataset.id), SQLValue(max)]
         ) { row in
             do {

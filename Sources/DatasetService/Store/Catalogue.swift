@@ -1,7 +1,7 @@
 import Base
 import Digests
-import Foundation
 import Messages
+import Resources
 import Storage
 
 /// The data of the service: a catalogue, images by digest, and the lock that keeps both for this
@@ -14,6 +14,8 @@ struct Catalogue: Sendable {
     /// Long reads: freezing, exports, inspections.
     let scanner: Database
     let blobs: BlobStore
+    let answerRules = AnswerRulesCache()
+    let agreements = AgreementDesk()
     /// Threads that read images, given to streams in turn.
     let pictureReaders: [PictureReader]
     private let picturesGiven = Lock(0)
@@ -51,86 +53,6 @@ struct Catalogue: Sendable {
         _ id: String, _ request: Request,
         _ body: @escaping @Sendable (Connection) throws -> Response
     ) async throws -> Response {
-        guard let repeatable = try RepeatableRequest(id, request, now: clock()) else {
-            return try await writer.write(body)
-        }
-        return try await writer.write { db in
-            if let answer: Response = try repeatable.answer(db) { return answer }
-            let response = try body(db)
-            try repeatable.remember(response, db)
-            return response
-        }
-    }
-}
-
-/// A request that gets the same answer however often it comes, for a day.
-struct RepeatableRequest: Sendable {
-    private let id: String
-    private let digest: SQLValue
-    private let now: Int64
-
-    /// nil for a request that is not to be remembered: one without an id.
-    init?<Request: WireMessage>(_ id: String, _ request: Request, now: Int64) throws {
-        guard !id.isEmpty else { return nil }
-        guard UUID(uuidString: id) != nil else {
-            throw DatasetError.invalid(
-                field: "request_id", seen: id, allowed: "a UUID is allowed")
-        }
-        self.id = id.lowercased()
-        digest = SQLValue.digest(Bytes(Request.messageName + "\n"), try request.encoded())
-        self.now = now
-    }
-
-    /// What was answered before; nil for a request that has not come yet. Throws where the id came
-    /// with another request.
-    func answer<Response: WireMessage>(_ db: Connection) throws -> Response? {
-        let stored = try db.first(
-            "SELECT request_sha = ?, response FROM requests WHERE id = ?", digest, .text(id)
-        ) { (isSame: $0.bool(0), response: $0.blob(1)) }
-        guard let stored else { return nil }
-        guard stored.isSame else { throw DatasetError.requestIDReused(id) }
-        return try Response(decoding: stored.response)
-    }
-
-    /// Keeps an answer, in the transaction of the change it tells of.
-    func remember(_ response: some WireMessage, _ db: Connection) throws {
-        try db.run(
-            "DELETE FROM requests WHERE create_ns < ?",
-            .integer(now - Limits.requestSecondsKept * 1_000_000_000))
-        try db.run(
-            "INSERT INTO requests VALUES(?, ?, ?, ?)", .text(id), digest,
-            .blob(try response.encoded()), .integer(now))
-    }
-}
-
-extension SQLValue {
-    /// The 32 bytes of a digest.
-    init(_ digest: Digest256) { self = .blob(digest.withBytes { Bytes(copying: $0) }) }
-
-    /// The digest of bytes, one after another.
-    static func digest(_ parts: Bytes...) -> SQLValue {
-        var hash = SHA256()
-        for part in parts { part.withUnsafeBytes { hash.update($0) } }
-        return SQLValue(hash.finish())
-    }
-}
-
-extension Row {
-    /// A digest stored by `SQLValue`; nil for anything else.
-    func digest(_ column: Int32) -> Digest256? { withBlob(column) { Digest256($0) } }
-}
-
-extension GoogleProtobuf.Timestamp {
-    /// A moment in nanoseconds since 1970.
-    init(nanoseconds: Int64) {
-        self.init()
-        seconds = nanoseconds / 1_000_000_000
-        nanos = Int32(nanoseconds % 1_000_000_000)
-    }
-
-    /// The moment in nanoseconds since 1970, cut where that does not fit 64 bits.
-    var nanoseconds: Int64 {
-        let bounded = min(max(seconds, -9_000_000_000), 9_000_000_000)
-        return bounded * 1_000_000_000 + Int64(nanos)
+        try await writer.once(id, request, now: clock(), body)
     }
 }

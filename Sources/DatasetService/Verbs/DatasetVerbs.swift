@@ -2,6 +2,7 @@ import Base
 import Messages
 import Operation
 import RPC
+import Resources
 
 /// Options and names that verbs share.
 extension Verb {
@@ -19,10 +20,7 @@ extension Verb {
     ]
 
     static let ofDatasets: [Verb] = [
-        create, importing, .later("annotate", "Label rows, blind."),
-        .later("agreement", "Show how far annotators agree."),
-        .later("adjudicate", "Decide where they do not."),
-        inspect,
+        create, importing, annotate, agreement, disagreements, adjudicate, guidelines, inspect,
         augment, preview, freeze, list, show, diff, export, stream, verify,
     ]
 
@@ -355,7 +353,7 @@ extension DatasetVerb {
         if let number = Int(value) { json.member(key, number) } else { json.member(key, value) }
     }
 
-    private func printAll(_ items: [[(String, String)]], _ table: TextTable) {
+    func printAll(_ items: [[(String, String)]], _ table: TextTable) {
         guard invocation.wantsJSON else { return invocation.console.output(table.text) }
         for item in items {
             invocation.printJSON { json in

@@ -2,6 +2,7 @@ import Base
 import Digests
 import Messages
 import Quality
+import Resources
 import Storage
 
 /// The rows of a dataset at one moment, as compactly as dividing them allows: about 150 bytes a

@@ -2,6 +2,7 @@ import Base
 import Digests
 import Messages
 import Quality
+import Resources
 import Storage
 
 /// Divides and counts on a thread of its own, since that takes seconds for a million rows.

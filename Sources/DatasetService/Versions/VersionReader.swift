@@ -2,6 +2,7 @@ import Base
 import Digests
 import Images
 import Messages
+import Resources
 import Storage
 
 /// A row of a version with its images.

@@ -3,22 +3,25 @@ import Digests
 import Foundation
 
 /// Where the next page begins, and of which request it is a page.
-struct PageToken: Sendable, Hashable {
+package struct PageToken: Sendable, Hashable {
     /// The sorting key of the last item sent.
-    let key: String
+    package let key: String
     /// Its number, which decides between equal keys.
-    let id: Int64
+    package let id: Int64
 
     /// Text for a client; only good for the same request.
-    func text(for request: String) -> String {
+    package func text(for request: String) -> String {
         let body = "\(id)|\(key)"
         return Hexadecimal.text(Self.mark(request) + Array(body.utf8))
     }
 
-    init(key: String, id: Int64) { (self.key, self.id) = (key, id) }
+    /// - Parameters:
+    ///   - key: by which the list is sorted, of the last item sent
+    ///   - id: its number
+    package init(key: String, id: Int64) { (self.key, self.id) = (key, id) }
 
     /// Reads a token; nil for the first page.
-    init?(_ text: String, for request: String) throws(DatasetError) {
+    package init?(_ text: String, for request: String) throws(ResourceError) {
         guard !text.isEmpty else { return nil }
         let mark = Self.mark(request)
         guard let bytes = Hexadecimal.bytes(text), bytes.starts(with: mark) else {
@@ -37,21 +40,30 @@ struct PageToken: Sendable, Hashable {
 }
 
 /// How many items a page has.
-struct PageSize {
-    let count: Int
+package struct PageSize {
+    /// At least 1.
+    package let count: Int
 
-    init(_ asked: UInt32) {
-        count = asked == 0 ? Limits.pageSizeStandard : min(Int(asked), Limits.pageSizeMax)
+    /// - Parameter asked: 0 for the standard
+    package init(_ asked: UInt32) {
+        count =
+            asked == 0
+            ? ResourceLimits.pageSizeStandard : min(Int(asked), ResourceLimits.pageSizeMax)
     }
 }
 
 /// `order_by`: one of the fields allowed, upwards or downwards.
-struct PageOrder: Sendable, Hashable {
-    let field: String
-    let isDescending: Bool
+package struct PageOrder: Sendable, Hashable {
+    /// One of the fields allowed.
+    package let field: String
+    /// Whether the largest comes first.
+    package let isDescending: Bool
 
-    init(_ text: String, allowed: [String], standard: String, descending: Bool = false)
-        throws(DatasetError)
+    /// - Parameters:
+    ///   - text: a field, perhaps with `asc` or `desc`; empty for the standard
+    ///   - allowed: the fields that can be sorted by
+    package init(_ text: String, allowed: [String], standard: String, descending: Bool = false)
+        throws(ResourceError)
     {
         let words = text.split(separator: " ").map(String.init)
         guard !words.isEmpty else {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// What a field of a filter holds.
-enum FilterKind: Sendable, Hashable {
+package enum FilterKind: Sendable, Hashable {
     case text
     /// Several texts; `:` asks whether one of them is the value.
     case texts
@@ -14,7 +14,7 @@ enum FilterKind: Sendable, Hashable {
 }
 
 /// The value of a field of one resource.
-enum FilterValue: Sendable, Hashable {
+package enum FilterValue: Sendable, Hashable {
     case text(String)
     case texts([String])
     case number(Double)
@@ -26,13 +26,14 @@ enum FilterValue: Sendable, Hashable {
 /// A condition as AIP-160 writes it: `state = DECIDED AND (tags:negative OR width_pixels < 300)`.
 ///
 /// As there, OR binds more tightly than AND, and conditions side by side are joined by AND.
-indirect enum Filter: Sendable, Hashable {
+package indirect enum Filter: Sendable, Hashable {
     case all([Filter])
     case any([Filter])
     case not(Filter)
     case compare(field: String, Comparator, FilterValue)
 
-    enum Comparator: String, Sendable, Hashable, CaseIterable {
+    /// How a field is compared with a value.
+    package enum Comparator: String, Sendable, Hashable, CaseIterable {
         // Longer ones first, so that `<=` is not read as `<`.
         case notEqual = "!="
         case lessOrEqual = "<="
@@ -44,17 +45,17 @@ indirect enum Filter: Sendable, Hashable {
     }
 
     /// True of everything.
-    static let everything = Filter.all([])
+    package static let everything = Filter.all([])
 
     /// Reads a filter.
     ///
     /// - Parameter kind: what a field holds; nil for a field that there is not
-    init(
+    package init(
         _ text: String, kind: (String) -> FilterKind?
-    ) throws(DatasetError) {
-        guard text.utf8.count <= Limits.filterBytesMax else {
+    ) throws(ResourceError) {
+        guard text.utf8.count <= ResourceLimits.filterBytesMax else {
             throw .tooLarge(
-                what: "filter", bytes: text.utf8.count, bytesMax: Limits.filterBytesMax)
+                what: "filter", bytes: text.utf8.count, bytesMax: ResourceLimits.filterBytesMax)
         }
         var parser = FilterParser(text)
         self = try parser.conjunction(kind, depth: 0)
@@ -62,10 +63,10 @@ indirect enum Filter: Sendable, Hashable {
     }
 
     /// Whether it is true of everything.
-    var isEverything: Bool { self == .everything }
+    package var isEverything: Bool { self == .everything }
 
     /// The fields that it asks for.
-    var fields: Set<String> {
+    package var fields: Set<String> {
         switch self {
         case .all(let parts), .any(let parts):
             parts.reduce(into: []) { $0.formUnion($1.fields) }
@@ -75,7 +76,7 @@ indirect enum Filter: Sendable, Hashable {
     }
 
     /// Whether it is true of the resource whose fields `value` gives.
-    func matches(_ value: (String) -> FilterValue) -> Bool {
+    package func matches(_ value: (String) -> FilterValue) -> Bool {
         switch self {
         case .all(let parts): parts.allSatisfy { $0.matches(value) }
         case .any(let parts): parts.contains { $0.matches(value) }
@@ -120,13 +121,13 @@ private struct FilterParser {
 
     var isAtEnd: Bool { place >= utf8.count }
 
-    func failure(_ why: String) -> DatasetError { .badFilter(why: why, at: place) }
+    func failure(_ why: String) -> ResourceError { .badFilter(why: why, at: place) }
 
     mutating func conjunction(
         _ kind: (String) -> FilterKind?, depth: Int
-    ) throws(DatasetError) -> Filter {
-        guard depth < Limits.filterDepthMax else {
-            throw failure("more than \(Limits.filterDepthMax) levels of parentheses")
+    ) throws(ResourceError) -> Filter {
+        guard depth < ResourceLimits.filterDepthMax else {
+            throw failure("more than \(ResourceLimits.filterDepthMax) levels of parentheses")
         }
         var parts: [Filter] = []
         skipSpace()
@@ -140,7 +141,7 @@ private struct FilterParser {
 
     private mutating func disjunction(
         _ kind: (String) -> FilterKind?, depth: Int
-    ) throws(DatasetError) -> Filter {
+    ) throws(ResourceError) -> Filter {
         var parts = [try term(kind, depth: depth)]
         while takeWord("OR") { parts.append(try term(kind, depth: depth)) }
         return parts.count == 1 ? parts[0] : .any(parts)
@@ -148,7 +149,7 @@ private struct FilterParser {
 
     private mutating func term(
         _ kind: (String) -> FilterKind?, depth: Int
-    ) throws(DatasetError) -> Filter {
+    ) throws(ResourceError) -> Filter {
         if takeWord("NOT") || take(UInt8(ascii: "-")) {
             return .not(try term(kind, depth: depth + 1))
         }
@@ -160,7 +161,7 @@ private struct FilterParser {
 
     private mutating func comparison(
         _ kind: (String) -> FilterKind?
-    ) throws(DatasetError) -> Filter {
+    ) throws(ResourceError) -> Filter {
         skipSpace()
         let start = place
         let field = try word("the name of a field")
@@ -180,7 +181,7 @@ private struct FilterParser {
         return .compare(field: field, comparator, try value(text, of: kind))
     }
 
-    private func value(_ text: String, of kind: FilterKind) throws(DatasetError) -> FilterValue {
+    private func value(_ text: String, of kind: FilterKind) throws(ResourceError) -> FilterValue {
         switch kind {
         case .text, .texts: return .text(text)
         case .number:
@@ -202,7 +203,7 @@ private struct FilterParser {
     }
 
     /// A quoted text, or letters up to a space, a parenthesis or a comparison.
-    private mutating func word(_ expected: String) throws(DatasetError) -> String {
+    private mutating func word(_ expected: String) throws(ResourceError) -> String {
         if take(UInt8(ascii: "\"")) { return try quoted() }
         let start = place
         while !isAtEnd, !Self.ends.contains(utf8[place]) { place += 1 }
@@ -210,7 +211,7 @@ private struct FilterParser {
         return String(decoding: utf8[start..<place], as: UTF8.self)
     }
 
-    private mutating func quoted() throws(DatasetError) -> String {
+    private mutating func quoted() throws(ResourceError) -> String {
         var bytes: [UInt8] = []
         while !isAtEnd {
             let byte = utf8[place]
