@@ -12,6 +12,8 @@ enum Limits {
     static let annotatorsMax = 25
     static let annotatorsStandard = 3
 
+    /// One row of a source, images in base64 included.
+    static let recordBytesMax = 128 << 20
     static let rowIDBytesMax = 255
     static let imageNameBytesMax = 255
     static let imagesPerRowMax = 64

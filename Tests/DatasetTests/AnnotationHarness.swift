@@ -3,6 +3,7 @@ import Images
 import Messages
 import RPC
 
+import Resources
 @testable import DatasetService
 
 /// Calls that tests of annotation make again and again.

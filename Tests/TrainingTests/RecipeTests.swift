@@ -157,19 +157,32 @@ struct RecipeTests {
             return
         }
         let terms = adapter.sites.terms
-        let ends = Set(terms.map { "\(ModelPart(of: $0.path)) \($0.path.split(separator: ".").last ?? "") \($0.rank)" })
+        let ends = Set(
+            terms.map {
+                "\(ModelPart(of: $0.path)) \($0.path.split(separator: ".").last ?? "") \($0.rank)"
+            })
         #expect(
             ends == [
                 "tower fc1 2", "language q_proj 16", "language k_proj 16", "language v_proj 16",
                 "language o_proj 16",
             ])
         #expect(terms.allSatisfy { $0.scale == 2 })
-        #expect(adapter.sites.wholes.map(\.parameter).allSatisfy { ModelPart(of: $0) == .projector })
+        #expect(
+            adapter.sites.wholes.map(\.parameter).allSatisfy { ModelPart(of: $0) == .projector })
         #expect(adapter.sites.wholes.count == 4)
         #expect(adapter.sites.trainableCount == Self.outline.trainedCount(checked.recipe))
         #expect(
             terms.map(\.path).sorted()
                 == Self.outline.adapted(by: checked.recipe).map(\.layer.path).sorted())
+    }
+
+    @Test(arguments: GoldenFamily.all)
+    func headersOfFilesTellWhatTheModelIs(golden: GoldenFamily) throws {
+        let loaded = ModelOutline(try golden.load(on: cpu))
+        let read = try ModelOutline(folder: golden.folder)
+        #expect(read.lengthMax == loaded.lengthMax && read.takesImages == loaded.takesImages)
+        #expect(Set(read.layers) == Set(loaded.layers))
+        #expect(Set(read.parameters) == Set(loaded.parameters))
     }
 
     @Test func aFrozenPartStaysAsItIs() throws {

@@ -56,7 +56,9 @@ struct ResumeTests {
         #expect(run.state.best?.value == uninterrupted.state.best?.value)
         #expect(run.state.trainedTokens == uninterrupted.state.trainedTokens)
         let ends = [whole, folder].map { "\($0.path)/last/adapter_model.safetensors" }
-        #expect(try Data(contentsOf: URL(filePath: ends[0])) == Data(contentsOf: URL(filePath: ends[1])))
+        #expect(
+            try Data(contentsOf: URL(filePath: ends[0])) == Data(contentsOf: URL(filePath: ends[1]))
+        )
     }
 
     @Test func fullTrainingGoesOnWithTheSameBits() throws {
@@ -169,7 +171,9 @@ struct ResumeTests {
             #expect(error?.message.contains(name) == true)
             try whole.write(to: url)
         }
-        #expect(throws: CheckpointError.self) { _ = try SavedCheckpoint("checkpoint-99", in: store) }
+        #expect(throws: CheckpointError.self) {
+            _ = try SavedCheckpoint("checkpoint-99", in: store)
+        }
         #expect(throws: CheckpointError.self) { _ = try SavedCheckpoint("../last", in: store) }
         _ = try SavedCheckpoint("best", in: store)
     }

@@ -61,6 +61,22 @@ struct OrderTests {
         #expect(order.epochs(after: 63) == 0.5)
     }
 
+    @Test func theWorstMicroBatchIsFoundBeforehand() {
+        var recipe = TrainingRecipe()
+        (recipe.batch.rowsPerStep, recipe.epochs) = (8, 2)
+        var order = RunOrder(lengths: Self.lengths, recipe)
+        let worst = order.worst(tokensMax: 2000)
+        var (tokens, batches) = (0, 0)
+        for step in 0..<order.steps {
+            let lengths = order.rows(of: step).map { Self.lengths[$0] }
+            let cut = MicroBatches.cut(lengths, tokensMax: 2000)
+            batches = max(batches, cut.count)
+            tokens = max(tokens, cut.map { lengths[$0].reduce(0, +) }.max() ?? 0)
+        }
+        #expect(worst.tokens == tokens && worst.microBatches == batches && tokens > 1800)
+        #expect(worst.rows.reduce(0) { $0 + Self.lengths[$1] } == tokens)
+    }
+
     @Test func microBatchesAreBoundedByTokens() {
         #expect(MicroBatches.cut([5, 5, 5], tokensMax: 10) == [0..<2, 2..<3])
         #expect(MicroBatches.cut([11, 1, 9, 1], tokensMax: 10) == [0..<1, 1..<3, 3..<4])
@@ -117,7 +133,8 @@ struct OverlengthTests {
     }
 
     @Test func rejectAndSkipNameTheRowWithItsTokens() throws {
-        let whole = try #require(try facts(encoder(.reject, tokensMax: 4096), Self.row(exchanges: 1)))
+        let whole = try #require(
+            try facts(encoder(.reject, tokensMax: 4096), Self.row(exchanges: 1)))
         let rows = TestRows(train: [Self.row(exchanges: 1)], validation: [])
         let rejected = try encoder(.reject, tokensMax: whole.tokens - 1).facts(of: rows)
         let overlong = OverlongRow(
@@ -125,7 +142,8 @@ struct OverlengthTests {
         #expect(rejected.train.isEmpty && rejected.rejected == [overlong])
         let skipped = try encoder(.skip, tokensMax: whole.tokens - 1).facts(of: rows)
         #expect(skipped.rejected.isEmpty && skipped.skipped == [overlong])
-        #expect(try facts(encoder(.reject, tokensMax: whole.tokens), Self.row(exchanges: 1)) == whole)
+        #expect(
+            try facts(encoder(.reject, tokensMax: whole.tokens), Self.row(exchanges: 1)) == whole)
     }
 
     @Test func imagesShrinkUntilTheRowFits() throws {

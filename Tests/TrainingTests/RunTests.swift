@@ -28,7 +28,10 @@ struct RunTests {
         let ticks = Lock<UInt64>(0)
         var tiny = TinyRun()
         tiny.clock = {
-            MonotonicTime(nanoseconds: ticks.with { $0 += 1_000_000_000; return $0 })
+            MonotonicTime(
+                nanoseconds: ticks.with {
+                    $0 += 1_000_000_000; return $0
+                })
         }
         let (checked, facts) = try tiny.checked()
         var run = try tiny.start()
@@ -112,7 +115,11 @@ struct RunTests {
         let asked = Lock(0)
         let result = step.run(
             inputs.map { [$0] }, learningRate: 1, key: RandomKey(seed: 1),
-            goesOn: { asked.with { $0 += 1; return $0 < 4 } })
+            goesOn: {
+                asked.with {
+                    $0 += 1; return $0 < 4
+                }
+            })
         #expect(result == nil)
         #expect(asked.with { $0 } == 4)
         for (name, tensor) in weights.values {

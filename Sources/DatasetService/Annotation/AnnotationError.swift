@@ -1,4 +1,5 @@
 import Base
+import Resources
 
 /// Why annotation, guidelines or augmentation turned a call down.
 enum AnnotationError: Failure, Hashable {

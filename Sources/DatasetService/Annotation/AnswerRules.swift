@@ -1,5 +1,6 @@
 import Messages
 import Quality
+import Resources
 import Text
 
 /// What answers are checked against: the dataset's schema and the parts of its guidelines that a

@@ -1,6 +1,7 @@
 import Base
 import Messages
 import Quality
+import Resources
 
 /// What guidelines must be like before they are put.
 struct GuidelinesRules {

@@ -2,6 +2,7 @@ import Base
 import Digests
 import Messages
 import Quality
+import Resources
 import Storage
 
 extension Connection {

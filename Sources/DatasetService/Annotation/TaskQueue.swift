@@ -2,6 +2,7 @@ import Base
 import Digests
 import Messages
 import Quality
+import Resources
 import Storage
 
 /// Which rows one person is given, in which order: those nearest to complete first, then the

@@ -1,5 +1,6 @@
 import Base
 import Messages
+import Resources
 
 /// What votes and records of a discussion must be like, whatever row they are about.
 enum VoteRules {

@@ -1,6 +1,7 @@
 import Base
 import Messages
 import Quality
+import Resources
 import Storage
 
 /// The votes of a dataset that count, and what is known about their rows.

@@ -1,4 +1,5 @@
 import Messages
+import Resources
 import Storage
 
 /// Whether answers speak of colours, which a change of colour would make wrong. Black, white and

@@ -1,6 +1,7 @@
 import Base
 import Images
 import Quality
+import Resources
 
 /// Pictures in rows on white: an original, then its variants.
 struct ContactSheet: Sendable {

@@ -1,6 +1,7 @@
 import Base
 import Messages
 import RPC
+import Resources
 import Storage
 
 extension Catalogue {

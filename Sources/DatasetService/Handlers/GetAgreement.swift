@@ -1,6 +1,7 @@
 import Base
 import Messages
 import Quality
+import Resources
 import Storage
 
 extension Catalogue {

@@ -3,6 +3,7 @@ import Digests
 import Messages
 import Quality
 import RPC
+import Resources
 import Storage
 
 /// `InspectDataset`: reads rows, measures images that were not measured before, and reports. None

@@ -3,6 +3,7 @@ import Digests
 import Images
 import Messages
 import Quality
+import Resources
 import Storage
 
 extension Catalogue {

@@ -1,6 +1,7 @@
 import Base
 import Messages
 import RPC
+import Resources
 import Storage
 
 extension Catalogue {
@@ -38,7 +39,7 @@ extension Catalogue {
             response.violatingExamples = effect.violating
             return response
         }
-        if request.validateOnly { return try await undone(store) }
+        if request.validateOnly { return try await writer.undone(store) }
         return try await once(request.requestID, request, store)
     }
 }

@@ -1,6 +1,7 @@
 import Base
 import Messages
 import Quality
+import Resources
 import Storage
 
 extension Catalogue {
@@ -32,7 +33,7 @@ extension Catalogue {
                 """, .blob(try changed.encoded()), .integer(now), .integer(record.id))
             return .with { ($0.policy, $0.warnings) = (message, terms.warnings) }
         }
-        if request.validateOnly { return try await undone(change) }
+        if request.validateOnly { return try await writer.undone(change) }
         return try await once(request.requestID, request, change)
     }
 }

@@ -2,6 +2,7 @@ import Base
 import Messages
 import Quality
 import RPC
+import Resources
 import Storage
 
 extension Catalogue {

@@ -1,5 +1,6 @@
 import Messages
 import Quality
+import Resources
 
 /// How decided rows are spread, whether hard ones are among them, and whether they are enough.
 struct BalanceReport: Sendable {

@@ -2,6 +2,7 @@ import Base
 import Digests
 import Images
 import Quality
+import Resources
 import Storage
 
 /// What was measured on one image, in single precision: there may be a million of them.

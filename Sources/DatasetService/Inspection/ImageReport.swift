@@ -48,13 +48,13 @@ struct ImageReport: Sendable {
 
     private static func statistics(_ seen: [ImageMeasures]) -> [Distribution] {
         [
-            Distribution("brightness", seen.map(\.brightness)),
-            Distribution("contrast", seen.map(\.contrast)),
-            Distribution("sharpness", seen.map(\.sharpness)),
-            Distribution("width", seen.map { Double($0.width) }),
-            Distribution("height", seen.map { Double($0.height) }),
-            Distribution("aspect", seen.map(\.aspect)),
-            Distribution("color", seen.compactMap(\.chroma)),
+            Distribution(named: "brightness", seen.map(\.brightness)),
+            Distribution(named: "contrast", seen.map(\.contrast)),
+            Distribution(named: "sharpness", seen.map(\.sharpness)),
+            Distribution(named: "width", seen.map { Double($0.width) }),
+            Distribution(named: "height", seen.map { Double($0.height) }),
+            Distribution(named: "aspect", seen.map(\.aspect)),
+            Distribution(named: "color", seen.compactMap(\.chroma)),
         ]
     }
 
@@ -99,7 +99,7 @@ struct ImageReport: Sendable {
 
 extension Distribution {
     /// How values are spread, with a histogram of 20 bins.
-    init(_ name: String, _ values: [Double]) {
+    init(named name: String, _ values: [Double]) {
         self.init()
         self.name = name
         sampleCount = UInt64(values.count)

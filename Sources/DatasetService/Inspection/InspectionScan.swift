@@ -2,6 +2,7 @@ import Base
 import Digests
 import Messages
 import Quality
+import Resources
 import Storage
 
 /// The rows of a dataset or version at one moment, as compactly as a report allows: some 50 bytes

@@ -1,5 +1,6 @@
 import Messages
 import Quality
+import Resources
 
 /// What an inspection is asked for, checked, with the standard values filled in.
 struct InspectionTerms: Sendable {

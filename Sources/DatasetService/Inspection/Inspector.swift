@@ -1,6 +1,7 @@
 import Base
 import Messages
 import Quality
+import Resources
 import Storage
 
 /// Puts reports together on a thread of its own, since that takes seconds for a million rows.

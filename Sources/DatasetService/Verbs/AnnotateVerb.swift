@@ -3,6 +3,7 @@ import Foundation
 import Messages
 import Operation
 import RPC
+import Resources
 import Text
 
 extension Verb {

@@ -78,7 +78,8 @@ private struct RecipeCheck {
         require(
             (1...65_536).contains(batch.rowsPerStep), "batch.rows_per_step", batch.rowsPerStep,
             "1 to 65536")
-        require(recipe.epochs > 0 && recipe.epochs <= 1000, "epochs", recipe.epochs, "above 0 to 1000")
+        require(
+            recipe.epochs > 0 && recipe.epochs <= 1000, "epochs", recipe.epochs, "above 0 to 1000")
         advise((2...5).contains(recipe.epochs), "epochs", recipe.epochs, "usually 2 to 5")
         let stopping = recipe.earlyStopping
         require(

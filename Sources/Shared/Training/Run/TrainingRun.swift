@@ -59,12 +59,15 @@ package struct TrainingRun {
         (state, history) = (RunState(), [])
         setup.store?.sweep()
         if let checkpoint {
-            do throws(CheckpointError) { try restore(checkpoint) } catch { throw .checkpoint(error) }
+            do throws(CheckpointError) { try restore(checkpoint) } catch {
+                throw .checkpoint(error)
+            }
         }
     }
 
-    /// Steps of the whole run, and of one pass over the train split.
+    /// Steps of the whole run.
     package var steps: Int { order.steps }
+    /// Steps of one pass over the train split.
     package var stepsPerEpoch: Int { order.stepsPerEpoch }
     /// Passes done over the train split.
     package var epoch: Double { order.epochs(after: state.step) }
