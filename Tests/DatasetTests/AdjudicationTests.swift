@@ -158,6 +158,10 @@ struct AdjudicationTests {
             $0.adjudication?.ruleID = "hanging-ears"
         }
         #expect(follows.adjudication?.ruleID == "hanging-ears")
+        let frozen = try await harness.client.call(
+            Datasets.freezeVersion, .with { $0.parent = "datasets/pets" }
+        ).version
+        #expect(frozen?.guidelines == guidelines.name)
         let next = try await harness.put(.with { $0.rules = guidelines.rules }, base: 1)
         #expect(next.guidelines?.rules.first?.adjudication == rule.adjudication, "origin is kept")
         await harness.close()
@@ -235,6 +239,21 @@ struct AdjudicationTests {
         #expect(row.state == .unlabelled && row.voteCount == 0)
         #expect(row.votes.count == 3, "votes on the old picture stay on record")
         #expect(try await harness.tasks("ann").tasks.count == 1)
+        await harness.close()
+    }
+
+    @Test func datasetsGoWithTheirVotesAndRecords() async throws {
+        let harness = try await disputed()
+        _ = try await harness.tasks("dan")
+        try await harness.adjudicate("a", .decision, answer: "dog") {
+            $0.promoteToRule = .with { ($0.ruleID, $0.text) = ("ears", "Ears.") }
+        }
+        let gone = try await harness.client.call(
+            Datasets.deleteDataset, .with { ($0.name, $0.force) = ("datasets/pets", true) })
+        #expect(gone.exampleCount == 3)
+        #expect(try await harness.catalogue.verify(cleans: false).faults == [])
+        try await harness.createPets()
+        #expect(try await harness.tasks("ann").tasks.isEmpty)
         await harness.close()
     }
 }

@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import Images
 import Messages
 import RPC
 import Testing
@@ -243,6 +244,47 @@ struct AnnotationTests {
                 $0.updateMask = .with { $0.paths = ["annotators_per_row"] }
             })
         #expect(try await harness.example("a").state == .decided)
+        await harness.close()
+    }
+
+    @Test func importedVotesSettleRowsToo() async throws {
+        let harness = try await opened([])
+        let rows = try [("same", "cat"), ("other", "dog")].enumerated().map { number, row in
+            var made = Pets.row(
+                row.0, image: try Pets.image(number).png(level: 1), answer: nil)
+            made.votes = [("ann", "cat"), ("bob", "cat"), ("cyn", row.1)].map { name, answer in
+                .with { ($0.annotator, $0.answer) = (name, answer) }
+            }
+            return made
+        }
+        #expect(try await harness.ingest(rows).acceptedCount == 2)
+        #expect(try await harness.ingest(rows).duplicateCount == 2, "a repeat changes nothing")
+        let same = try await harness.example("same")
+        #expect(same.answer == "cat" && same.answerOrigin == .consensus)
+        #expect(try await harness.example("other").state == .disputed)
+        #expect(try await harness.tasks("ann").tasks.isEmpty)
+        await harness.close()
+    }
+
+    @Test func boxesMustMatchForConsensus() async throws {
+        let harness = try await opened(["near", "far"])
+        for (number, name) in Self.people.enumerated() {
+            for task in try await harness.tasks(name).tasks {
+                let shift = task.example?.rowID == "far" ? Double(number) * 2 : Double(number) * 0.1
+                try await harness.submit(task, "cat") {
+                    $0.vote?.regions = [
+                        .with {
+                            ($0.xMinPixels, $0.xMaxPixels) = (shift, shift + 4)
+                            ($0.yMinPixels, $0.yMaxPixels) = (0, 8)
+                        }
+                    ]
+                }
+            }
+        }
+        let near = try await harness.example("near")
+        #expect(near.state == .decided)
+        #expect(near.regions.map(\.xMinPixels) == [0])
+        #expect(try await harness.example("far").state == .disputed)
         await harness.close()
     }
 }

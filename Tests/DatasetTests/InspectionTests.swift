@@ -3,6 +3,7 @@ import Digests
 import Images
 import Messages
 import RPC
+import Resources
 import Storage
 import Testing
 

@@ -4,7 +4,7 @@ import Foundation
 enum ServiceProcess {
     /// Starts it on `data` and `s.sock` in a folder.
     ///
-    /// - Parameter blocksMax: most blocks of a file, of 512 bytes or 1 KiB as the shell counts
+    /// - Parameter blocksMax: most blocks a file may have, of 512 bytes or 1 KiB by the shell
     static func start(_ folder: String, blocksMax: Int? = nil) throws -> Process {
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let program = URL(fileURLWithPath: tests).deletingLastPathComponent()

@@ -32,7 +32,9 @@ IMPLEMENTED: set[str] = {
         "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset",
         "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "InspectDataset",
         "SetAugmentationPolicy", "PreviewAugmentation", "FreezeVersion",
-        "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples")
+        "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples",
+        "PutGuidelines", "ListAnnotationTasks", "SubmitAnnotation", "GetAgreement",
+        "ListDisagreements", "Adjudicate")
 }
 
 

@@ -8,6 +8,8 @@ import Storage
 struct VoteScan: Sendable {
     /// A vote as agreement needs it.
     struct Cast: Sendable {
+        /// Its number: later votes have larger ones.
+        let id: Int64
         let row: Int64
         let annotator: String
         let answer: String
@@ -18,6 +20,8 @@ struct VoteScan: Sendable {
 
     /// A gold row answered by somebody for the first time.
     struct GoldAnswer: Sendable {
+        fileprivate let vote: Int64
+        fileprivate let row: Int64
         let annotator: String
         let isRight: Bool
     }
@@ -44,10 +48,11 @@ struct VoteScan: Sendable {
         var failure: (any Error)?
         try db.each(
             """
-            SELECT votes.example_id, annotator, message, votes.create_ns, gold, state, payload
+            SELECT votes.example_id, annotator, message, votes.create_ns, gold, state, payload,
+                votes.id
             FROM votes JOIN examples ON examples.id = votes.example_id
             JOIN revisions ON revisions.id = revision_id
-            WHERE dataset_id = ? AND votes.basis_id = examples.basis_id ORDER BY votes.id
+            WHERE dataset_id = ? AND votes.basis_id = examples.basis_id
             """, [.integer(dataset.id)]
         ) { row in
             guard chosen?.contains(row.int64(0)) ?? true else { return true }
@@ -59,8 +64,13 @@ struct VoteScan: Sendable {
             return failure == nil
         }
         if let failure { throw failure }
-        let standing = Set(last.values)
-        votes = votes.indices.filter { standing.contains($0) }.map { votes[$0] }
+        // Sorted here, since SQLite would sort the rows' contents along.
+        votes = last.values.map { votes[$0] }.sorted { $0.id < $1.id }
+        // Whoever was told to be wrong may vote again, but not for the record.
+        var seen = Set<Key>()
+        golds = golds.sorted { $0.vote < $1.vote }.filter {
+            seen.insert(Key(row: $0.row, annotator: $0.annotator)).inserted
+        }
     }
 
     private struct Key: Hashable {
@@ -73,11 +83,11 @@ struct VoteScan: Sendable {
     ) throws {
         let vote = try Vote(decoding: row.blob(2))
         let key = Key(row: row.int64(0), annotator: row.text(1))
-        let isFirst = last[key] == nil
-        last[key] = votes.count
+        let id = row.int64(7)
+        if last[key].map({ votes[$0].id < id }) ?? true { last[key] = votes.count }
         votes.append(
             Cast(
-                row: key.row, annotator: key.annotator, answer: vote.answer,
+                id: id, row: key.row, annotator: key.annotator, answer: vote.answer,
                 skipped: vote.skipped, leadSeconds: vote.leadSeconds, nanoseconds: row.int64(3)))
         guard row.int(5) == ExampleState.decided.rawValue else { return }
         if known[key.row] == nil {
@@ -88,11 +98,11 @@ struct VoteScan: Sendable {
             decided[key.row] = answer
             return
         }
-        // Whoever was told to be wrong may vote again, but not for the record.
-        guard isFirst, !vote.skipped else { return }
+        guard !vote.skipped else { return }
         golds.append(
             GoldAnswer(
-                annotator: key.annotator, isRight: dataset.stored.isSame(vote.answer, answer)))
+                vote: id, row: key.row, annotator: key.annotator,
+                isRight: dataset.stored.isSame(vote.answer, answer)))
     }
 
     /// Rows that a filter chooses; they are counted on the way.

@@ -60,9 +60,11 @@ struct VoteChoice: Sendable {
         guard trendPeriods > 0, let first = times.min(), let last = times.max() else { return [] }
         let low = start == .min ? first : start
         let high = max(end == .max ? last + 1 : end, low + 1)
-        let width = Double(high - low) / Double(trendPeriods)
+        // Asked for, times may lie farther apart than 64 bits of nanoseconds reach.
+        let width = (Double(high) - Double(low)) / Double(trendPeriods)
         let edges = (0...trendPeriods).map { number in
-            number == trendPeriods ? high : low + Int64(Double(number) * width)
+            let edge = Int64(exactly: (Double(low) + Double(number) * width).rounded())
+            return number == trendPeriods ? high : min(max(edge ?? high, low), high)
         }
         return zip(edges, edges.dropFirst()).map { $0..<max($0, $1) }
     }

@@ -89,7 +89,7 @@ private struct TaskOrder: Sendable {
     /// The head of the queue as it is, with nothing reserved.
     func peek(_ db: Connection) throws -> ListAnnotationTasksResponse {
         let queue = queue(try db.dataset(dataset), db)
-        let passed = Int(after?.id ?? 0)
+        let passed = max(0, Int(after?.id ?? 0))
         let places = try queue.open(size, skipping: passed)
         var response = ListAnnotationTasksResponse()
         for (index, place) in places.enumerated() {

@@ -14,15 +14,17 @@ extension Catalogue {
         guard let vote = request.vote else { throw DatasetError.required(field: "vote") }
         try VoteRules.check(vote)
         let (cache, now) = (answerRules, clock())
+        // Checked before the turn to write comes, so that a long answer keeps nobody waiting.
+        let checked = try await reader.read { db in
+            try db.check(vote, for: task, cache)
+        }
         return try await once(request.requestID, request) { db in
             let dataset = try db.dataset(DatasetName(id: task.dataset))
             let lease = try db.lease(task, of: dataset)
             guard lease.isFor(request.lease, by: caller) else {
                 throw AnnotationError.leaseExpired(task: "\(task)")
             }
-            if !vote.skipped {
-                try cache.rules(of: dataset, db).check(vote.answer, field: "vote.answer")
-            }
+            if dataset.changeCount != checked { try db.check(vote, for: task, cache) }
             try VoteRules.check(
                 vote.regions, in: lease.basis, field: "vote")
             return try db.cast(
@@ -64,6 +66,18 @@ private struct Lease {
 }
 
 extension Connection {
+    /// Holds an answer against the rules; returns the change of the dataset they are of.
+    @discardableResult
+    fileprivate func check(
+        _ vote: Vote, for task: NumberedName, _ cache: AnswerRulesCache
+    ) throws -> Int {
+        let dataset = try dataset(DatasetName(id: task.dataset))
+        if !vote.skipped {
+            try cache.rules(of: dataset, self).check(vote.answer, field: "vote.answer")
+        }
+        return dataset.changeCount
+    }
+
     fileprivate func lease(_ task: NumberedName, of dataset: DatasetRecord) throws -> Lease {
         var found: Result<Lease, any Error>?
         try each(

@@ -83,10 +83,11 @@ private struct RecordCutter {
 
     private mutating func line() -> Data {
         let start = place
-        let length = content[start...].withUnsafeBytes { rest in
-            memchr(rest.baseAddress, Int32(UInt8(ascii: "\n")), rest.count)
-                .map { UnsafeRawPointer($0) - UnsafeRawPointer(rest.baseAddress ?? $0) }
-                ?? rest.count
+        let length: Int = content[start...].withUnsafeBytes { (rest: UnsafeRawBufferPointer) in
+            guard let base = rest.baseAddress, let end = memchr(base, 0x0a, rest.count) else {
+                return rest.count
+            }
+            return UnsafeRawPointer(end) - base
         }
         place = min(start + length + 1, content.endIndex)
         return content[start..<(start + length)]

@@ -24,7 +24,7 @@ package enum PatternError: Failure, Hashable {
 package struct AnswerPattern: Sendable {
     /// Longest pattern, in bytes, and most states it may become.
     package static let bytesMax = 1_000
-    static let statesMax = 10_000
+    static let statesMax = 2_000
 
     enum State: Sendable {
         case one(CharacterSetTest, next: Int)
