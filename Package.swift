@@ -37,6 +37,7 @@ let package = Package(
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
         .executable(name: "fovea-dataset-bench", targets: ["DatasetBench"]),
         .executable(name: "fovea-images-bench", targets: ["ImagesBench"]),
+        .executable(name: "fovea-augmentation-bench", targets: ["AugmentationBench"]),
         .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
@@ -79,7 +80,7 @@ let package = Package(
         .target(
             name: "CImages", path: "Sources/Shared/CImages",
             // Decoding and resampling are loops over pixels, in debug builds too.
-            cSettings: strictC + [.unsafeFlags(["-O3"])],
+            cSettings: strictC + [.unsafeFlags(["-O3", "-fno-math-errno"])],
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
         shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
@@ -128,6 +129,9 @@ let package = Package(
         .executableTarget(
             name: "ImagesBench", dependencies: ["Base", "Images"],
             path: "Benchmarks/images/ours", swiftSettings: strict),
+        .executableTarget(
+            name: "AugmentationBench", dependencies: ["Base", "Images", "Quality"],
+            path: "Benchmarks/augmentation/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests(
             "ModelsTests",
@@ -152,8 +156,8 @@ let package = Package(
         tests(
             "DatasetTests",
             [
-                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "RPC",
-                "Resources", "Storage", "TestSupport", "Text",
+                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "Quality",
+                "RPC", "Resources", "Storage", "TestSupport", "Text",
             ]),
         tests(
             "TrainerTests",

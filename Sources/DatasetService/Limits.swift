@@ -81,4 +81,16 @@ enum Limits {
     static let epochsMax: UInt32 = 1_000_000
     static let chunkBytes = 1 << 20
     static let exportFileBytesMax = 256 << 20
+
+    static let findingsStandard = 100
+    static let findingsMax = 10_000
+    /// Rows named of a cluster.
+    static let clusterRowsMax = 1_000
+    /// Rows named of all clusters.
+    static let clusterNamesMax = 100_000
+    /// Votes that an inspection weighs.
+    static let inspectedVotesMax = 600_000
+
+    /// Sheets and pages, which go in one message.
+    static let reportBytesMax = 32 << 20
 }

@@ -30,7 +30,8 @@ IMPLEMENTED: set[str] = {
     f"fovea.dataset.v1.Datasets.{method}"
     for method in (
         "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset",
-        "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "FreezeVersion",
+        "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "InspectDataset",
+        "SetAugmentationPolicy", "PreviewAugmentation", "FreezeVersion",
         "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples",
         "PutGuidelines", "ListAnnotationTasks", "SubmitAnnotation", "GetAgreement",
         "ListDisagreements", "Adjudicate")

@@ -48,6 +48,7 @@ enum Layout {
             ]),
             "DatasetBench": ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
             "ImagesBench": ["Base", "Images"],
+            "AugmentationBench": ["Base", "Images", "Quality"],
             // Golden values come in safetensors files.
             "ImagesTests": [
                 "Base", "CImages", "Images", "TensorFiles", "TestSupport", "Testing",

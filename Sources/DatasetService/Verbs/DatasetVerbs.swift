@@ -20,10 +20,8 @@ extension Verb {
     ]
 
     static let ofDatasets: [Verb] = [
-        create, importing, annotate, agreement, disagreements, adjudicate, guidelines,
-        .later("inspect", "Check quality, duplicates and balance."),
-        .later("preview", "Show what augmentation does."), freeze, list, show, diff, export, stream,
-        verify,
+        create, importing, annotate, agreement, disagreements, adjudicate, guidelines, inspect,
+        augment, preview, freeze, list, show, diff, export, stream, verify,
     ]
 
     private static let create = Verb(

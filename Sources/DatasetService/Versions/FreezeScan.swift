@@ -192,7 +192,8 @@ extension FreezeScan {
         return result
     }
 
-    private static func isBlank(_ hash: UInt64) -> Bool { hash == 0 || hash == .max }
+    /// Whether all differences of a picture are of one sign.
+    static func isBlank(_ hash: UInt64) -> Bool { hash == 0 || hash == .max }
 
     private func contents(of row: Int, _ clusters: [Int32?]) -> LeakageCheck.Contents {
         let images = Int(imageStarts[row])..<Int(imageStarts[row + 1])

@@ -90,7 +90,10 @@ static void read_rows(j_decompress_ptr info, ci_picture *out) {
 
 static void read_header(j_decompress_ptr info, const ci_picture *out) {
     jpeg_read_header(info, TRUE);
-    if (info->image_width != out->width || info->image_height != out->height)
+    info->scale_num = 1;
+    info->scale_denom = out->shrink;
+    jpeg_calc_output_dimensions(info);
+    if (info->output_width != out->width || info->output_height != out->height)
         fail(info, CI_BROKEN, "two headers differ in size");
     if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4)
         fail(info, CI_UNSUPPORTED, "neither one, three nor four components");
@@ -110,12 +113,7 @@ static void read_preview(j_decompress_ptr info, ci_picture *out) {
     read_header(info, out);
     if (info->num_components == 4) fail(info, CI_UNSUPPORTED, "inks have no plain brightness");
     info->out_color_space = JCS_GRAYSCALE;
-    info->scale_num = 1;
-    info->scale_denom = out->shrink;
     jpeg_start_decompress(info);
-    if (info->output_width != (out->width + out->shrink - 1) / out->shrink
-        || info->output_height != (out->height + out->shrink - 1) / out->shrink)
-        fail(info, CI_UNSUPPORTED, "a preview of another size");
     while (info->output_scanline < info->output_height) {
         JSAMPROW row = out->pixels + (size_t)info->output_scanline * info->output_width;
         jpeg_read_scanlines(info, &row, 1);
