@@ -1,3 +1,4 @@
+import Glibc
 import Messages
 import Operation
 import RPC
@@ -9,27 +10,81 @@ enum DatasetServer {
         summary: "images, annotation, quality, augmentation, versions.",
         ports: (service: 7101, metrics: 9101),
         services: [Datasets.name],
-        verbs: [
-            .later("create", "Create a dataset."),
-            .later("import", "Bring rows and images in."),
-            .later("annotate", "Label rows, blind."),
-            .later("agreement", "Show how far annotators agree."),
-            .later("adjudicate", "Decide where they do not."),
-            .later("inspect", "Check quality, duplicates and balance."),
-            .later("preview", "Show what augmentation does."),
-            .later("freeze", "Freeze a version."),
-            .later("list", "List datasets or versions."),
-            .later("show", "Show one of them."),
-            .later("diff", "Compare two versions."),
-            .later("export", "Write a version to files."),
-            .later("stream", "Print the rows that training would see."),
-        ],
+        verbs: Verb.ofDatasets,
         compose: router)
 
+    private static func router(_ composition: Composition) throws -> Router {
+        let catalogue = try Catalogue(folder: composition.configuration.dataFolder)
+        return router(catalogue, threads: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+    }
+
     /// Every method is known; those without a handler answer UNIMPLEMENTED.
-    private static func router(_ composition: Composition) -> Router {
+    ///
+    /// - Parameter threads: how many look at rows that arrive
+    static func router(_ catalogue: Catalogue, threads: Int) -> Router {
         var router = Router()
         router.declare(service: Datasets.name, methods: Datasets.methods)
+        registerDatasets(catalogue, &router)
+        registerExamples(catalogue, threads, &router)
+        registerVersions(catalogue, &router)
         return router
+    }
+
+    private static func registerDatasets(_ catalogue: Catalogue, _ router: inout Router) {
+        router.register(Datasets.createDataset, needs: .trainer) { request, _ in
+            try await catalogue.create(request)
+        }
+        router.register(Datasets.getDataset, needs: .reader) { request, _ in
+            try await catalogue.get(request)
+        }
+        router.register(Datasets.listDatasets, needs: .reader) { request, _ in
+            try await catalogue.list(request)
+        }
+        router.register(Datasets.updateDataset, needs: .trainer) { request, _ in
+            try await catalogue.update(request)
+        }
+        router.register(Datasets.deleteDataset, needs: .admin) { request, _ in
+            try await catalogue.delete(request)
+        }
+    }
+
+    private static func registerExamples(
+        _ catalogue: Catalogue, _ threads: Int, _ router: inout Router
+    ) {
+        let ingest = IngestExamples(catalogue: catalogue, workers: IngestWorkers(count: threads))
+        router.register(Datasets.ingestExamples, needs: .trainer) { requests, context in
+            try await ingest(requests, context)
+        }
+        router.register(Datasets.getExample, needs: .reader) { request, context in
+            try await catalogue.get(request, by: context.principal)
+        }
+        router.register(Datasets.listExamples, needs: .reader) { request, context in
+            try await catalogue.list(request, by: context.principal)
+        }
+        router.register(Datasets.deleteExample, needs: .operator_) { request, context in
+            try await catalogue.delete(request, by: context.principal)
+        }
+    }
+
+    private static func registerVersions(_ catalogue: Catalogue, _ router: inout Router) {
+        let freeze = FreezeVersion(catalogue: catalogue)
+        router.register(Datasets.freezeVersion, needs: .trainer) { request, context in
+            try await freeze(request, context)
+        }
+        router.register(Datasets.getVersion, needs: .reader) { request, _ in
+            try await catalogue.get(request)
+        }
+        router.register(Datasets.listVersions, needs: .reader) { request, _ in
+            try await catalogue.list(request)
+        }
+        router.register(Datasets.diffVersions, needs: .reader) { request, _ in
+            try await catalogue.diff(request)
+        }
+        router.register(Datasets.streamExamples, needs: .trainer) { request, _, responses in
+            try await StreamExamples(request, catalogue).run(to: responses)
+        }
+        router.register(Datasets.exportVersion, needs: .reader) { request, _, responses in
+            try await ExportVersion(request, catalogue).run(to: responses)
+        }
     }
 }

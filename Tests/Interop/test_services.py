@@ -26,7 +26,13 @@ SERVICES = {
     "inference": "fovea.inference.v1.Inference",
 }
 # RPCs that do more than say UNIMPLEMENTED; their own tests check them.
-IMPLEMENTED: set[str] = set()
+IMPLEMENTED: set[str] = {
+    f"fovea.dataset.v1.Datasets.{method}"
+    for method in (
+        "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset",
+        "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "FreezeVersion",
+        "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples")
+}
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+import Base
 import GoldenModels
 import Layers
 import Models

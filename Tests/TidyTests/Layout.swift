@@ -5,6 +5,7 @@ enum Layout {
     static let imports: [String: Set<String>] = {
         let service: Set = [
             "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
+            "Quality",
         ]
         let models: Set = ["Base", "Numerics", "TensorFiles", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
@@ -12,7 +13,7 @@ enum Layout {
             "Base": [],
             "Digests": ["Base", "CCrypto"],
             "RPC": ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
-            "Storage": ["Base", "CSQLite"],
+            "Storage": ["Base", "Digests", "CLinux", "CSQLite"],
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
@@ -20,6 +21,7 @@ enum Layout {
             "Layers": ["Base", "Numerics", "TensorFiles"],
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
+            "Quality": ["Base", "Text", "Images"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
@@ -34,6 +36,7 @@ enum Layout {
                 "Base", "RPC", "Messages", "CLinux", "CNGHTTP2", "TestSupport", "Testing",
             ],
             "EndToEnd": ["Testing"],
+            "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
             "ImagesBench": ["Base", "Images"],
             // Golden values come in safetensors files.
             "ImagesTests": [

@@ -43,6 +43,9 @@ package struct JSONText: Sendable {
 
     package mutating func value(_ truth: Bool) { raw(truth ? "true" : "false") }
 
+    /// Writes a value that is JSON already.
+    package mutating func literal(_ json: String) { raw(json) }
+
     /// Writes null.
     package mutating func null() { raw("null") }
 

@@ -58,6 +58,22 @@ package struct Digest256: Sendable {
         self.words = words
     }
 
+    /// A digest of 32 bytes; nil if there are more or fewer.
+    package init?(_ bytes: UnsafeRawBufferPointer) {
+        var words: Words = (0, 0, 0, 0)
+        guard bytes.count == 32 else { return nil }
+        withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: bytes) }
+        self.words = words
+    }
+
+    /// Calls `body` with the 32 bytes.
+    package func withBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+        withUnsafeBytes(of: words, body)
+    }
+
+    /// The first of the 32 bytes.
+    package var firstByte: UInt8 { withUnsafeBytes(of: words) { $0[0] } }
+
     /// 64 hexadecimal digits, lower case.
     package var hex: String { withUnsafeBytes(of: words) { Hexadecimal.text($0) } }
 

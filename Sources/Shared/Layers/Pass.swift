@@ -1,3 +1,4 @@
+package import Base
 package import Numerics
 
 /// One pass through a model: what stands for its parameters, what is added to its linear layers,

@@ -1,3 +1,4 @@
+package import Base
 package import Numerics
 package import TensorFiles
 

@@ -1,3 +1,4 @@
+package import Base
 import Glibc
 
 /// Chooses the next token of one sequence from its logits, on the host. What it chooses depends on

@@ -95,6 +95,25 @@ bool ci_resample_columns(uint8_t *out, const uint8_t *in, size_t width, size_t h
 void ci_gather_pixels(uint8_t *out, size_t width, size_t height, const uint8_t *origin,
                       ptrdiff_t x_step, ptrdiff_t y_step);
 
+// Each pixel of `out` is taken from where `map` leads its centre, between the four pixels there:
+// x' = (m0 x + m1 y + m2) / (m6 x + m7 y + 1), y' = (m3 x + m4 y + m5) / (m6 x + m7 y + 1).
+// Outside of the picture `fill` stands, three bytes; null repeats the edge.
+void ci_project(uint8_t *out, const uint8_t *in, size_t width, size_t height, const double map[8],
+                const uint8_t *fill);
+// level + factor (value - level) for each value.
+void ci_blend_level(uint8_t *out, const uint8_t *in, size_t pixels, double level, double factor);
+// The same with the brightness of each pixel as the level.
+void ci_blend_grey(uint8_t *out, const uint8_t *in, size_t pixels, double factor);
+double ci_mean_luma(const uint8_t *in, size_t pixels);
+// Channels as sums of channels: a matrix, row by row.
+void ci_mix_channels(uint8_t *out, const uint8_t *in, size_t pixels, const double mix[9]);
+// Means over 2 radius + 1 pixels, so often along rows and then along columns. False if memory ran
+// out. The radius is below a million.
+bool ci_box_blur(uint8_t *pixels, size_t width, size_t height, double radius, int passes);
+// Noise of deviation sqrt(read^2 + shot^2 value / 255), of the seed and the place alone.
+void ci_add_noise(uint8_t *out, const uint8_t *in, size_t pixels, double read, double shot,
+                  uint64_t seed);
+
 // Three planes of floats from RGB pixels; `tables` has 256 values for each channel.
 // Rows of the input are `in_row` bytes apart, those of a plane `out_row` floats.
 typedef struct {

@@ -1,3 +1,5 @@
+package import Base
+
 /// What the next token of one sequence is chosen by.
 package struct SamplingRequest: Sendable {
     package let rules: SamplingRules

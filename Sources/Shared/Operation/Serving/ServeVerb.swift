@@ -1,4 +1,5 @@
 import Base
+import Foundation
 import Glibc
 import Messages
 import RPC
@@ -69,8 +70,8 @@ struct RunningService {
         do {
             return try await start(service, configuration, tls, authenticator, log)
         } catch {
-            // Empty still, or they stay.
-            for folder in made { rmdir(folder) }
+            // Nobody but this start has written there yet.
+            for folder in made { try? FileManager.default.removeItem(atPath: folder) }
             throw error
         }
     }

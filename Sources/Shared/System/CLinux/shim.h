@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,6 +20,7 @@ static inline void fovea_rest(void) {
 #endif
 }
 
-// These two are hidden behind _GNU_SOURCE, which an importing Swift file cannot set.
+// These are hidden behind _GNU_SOURCE, which an importing Swift file cannot set.
+int syncfs(int fd);
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int pthread_setname_np(pthread_t thread, const char *name);

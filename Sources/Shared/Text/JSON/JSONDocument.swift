@@ -87,6 +87,9 @@ package struct JSONNode: Sendable {
         return node.isEscaped ? JSONParser.unescape(slice) : Array(slice)
     }
 
+    /// The value as it is written.
+    package var source: String { node.kind == .string ? "\"\(raw)\"" : raw }
+
     /// The kind and the beginning of the value, for messages.
     package var sample: String {
         switch node.kind {

@@ -1,0 +1,77 @@
+import Base
+import Messages
+import Operation
+import RPC
+
+extension Verb {
+    static let stream = Verb(
+        "stream", "Print the rows that training would see.", operands: "DATASET VERSION",
+        options: [
+            OptionSpec(
+                "split", .choice(["train", "validation", "test"]), "SPLIT", standard: "train",
+                from: .flag, "Which part."),
+            OptionSpec("epoch", .integer(0...1_000_000), "N", from: .flag, "Which epoch."),
+            OptionSpec("seed", .integer(0...Int.max), "N", from: .flag, "Seed of the order."),
+            OptionSpec("shuffle", .flag, from: .flag, "In seeded order; else in stored order."),
+            OptionSpec("limit", .integer(1...Int.max), "ROWS", from: .flag, "Stop after these."),
+        ] + datasetOptions
+    ) { try await StreamVerb($0).run() }
+}
+
+/// `stream`: one JSON object for each row.
+struct StreamVerb: Sendable {
+    private let verb: DatasetVerb
+
+    init(_ invocation: Invocation) { verb = DatasetVerb(invocation) }
+
+    func run() async throws -> Verb.Outcome {
+        let settings = verb.invocation.settings
+        var request = StreamExamplesRequest()
+        request.version = try verb.version(1)
+        request.split = SplitKind(sourceName: settings.text("split") ?? "train")
+        request.epoch = UInt32(settings.integer("epoch") ?? 0)
+        request.seed = UInt64(settings.integer("seed") ?? 0)
+        request.shuffle = settings.flag("shuffle")
+        request.rowCountMax = UInt64(settings.integer("limit") ?? 0)
+        request.omitImages = true
+        let wanted = request
+        try await verb.invocation.withClient { client in
+            for try await response in try await client.call(Datasets.streamExamples, wanted) {
+                if case .example(let row)? = response.part { show(row, response.rowIndex) }
+            }
+        }
+        return .success
+    }
+
+    private func show(_ row: StreamedExample, _ index: UInt64) {
+        verb.invocation.printJSON { json in
+            json.member("index", Int(clamping: index))
+            json.member("example", row.example)
+            json.key("images")
+            json.array { json in for image in row.images { json.value(image.imageSha256) } }
+            json.key("turns")
+            json.array { json in
+                for turn in row.turns {
+                    json.object { json in
+                        json.member("role", turn.role.plainName.lowercased())
+                        json.member("text", turn.markedText)
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension Turn {
+    /// Its text with `<image>` where an image stands.
+    var markedText: String {
+        parts.map { part in
+            switch part.part {
+            case .text(let text)?: text
+            case .imageIndex?: "<image>"
+            case nil: ""
+            }
+        }
+        .joined()
+    }
+}
