@@ -25,7 +25,9 @@ package struct AnswerJSON: Sendable {
             let end = bytes.lastIndex(where: { $0 == 0x7d || $0 == 0x5d }), start < end,
             let part = try? JSONDocument(bytes[start...end])
         else { return nil }
-        (text, document, isBare) = (String(decoding: bytes[start...end], as: UTF8.self), part, false)
+        (text, document, isBare) = (
+            String(decoding: bytes[start...end], as: UTF8.self), part, false
+        )
     }
 
     /// The value that a JSON pointer (RFC 6901) names; nil if there is none.

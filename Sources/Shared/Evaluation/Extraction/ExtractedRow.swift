@@ -73,7 +73,8 @@ package struct ExtractedRow: Sendable {
         let truth = FlatAnswer(expected, rules: rules.fields)
         let given = FlatAnswer(json?.text ?? String(answer.prefix(4_096)), rules: rules.fields)
         compare(
-            Values(truth, rules), truth.isStructured && !given.isStructured
+            Values(truth, rules),
+            truth.isStructured && !given.isStructured
                 ? Values() : Values(given, rules))
     }
 

@@ -39,7 +39,9 @@ package struct AnswerMatch: Sendable, Hashable {
         var rest = scalars[...]
         while let first = rest.first {
             let run = rest.prefix { isWordPart($0) == isWordPart(first) }
-            if !articles.contains(where: { run.elementsEqual($0) }) { result += run } else {
+            if !articles.contains(where: { run.elementsEqual($0) }) {
+                result += run
+            } else {
                 result.append(" ")
             }
             rest = rest.dropFirst(run.count)

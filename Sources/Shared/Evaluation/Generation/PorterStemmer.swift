@@ -69,7 +69,8 @@ enum PorterStemmer {
                 ("ousli", "ous"), ("ization", "ize"), ("ation", "ate"), ("ator", "ate"),
                 ("alism", "al"), ("iveness", "ive"), ("fulness", "ful"), ("ousness", "ous"),
                 ("aliti", "al"), ("iviti", "ive"), ("biliti", "ble"), ("fulli", "ful"),
-            ]) { measure($0) > 0 }
+            ]
+        ) { measure($0) > 0 }
     }
 
     private static func suffixes3(_ word: Word) -> Word {
@@ -78,7 +79,8 @@ enum PorterStemmer {
             [
                 ("icate", "ic"), ("ative", ""), ("alize", "al"), ("iciti", "ic"), ("ical", "ic"),
                 ("ful", ""), ("ness", ""),
-            ]) { measure($0) > 0 }
+            ]
+        ) { measure($0) > 0 }
     }
 
     private static func suffixes4(_ word: Word) -> Word {

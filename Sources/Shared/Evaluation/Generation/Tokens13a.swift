@@ -8,7 +8,8 @@ enum Tokens13a {
         scalars = replacing(scalars, "<skipped>", with: "")
         scalars = replacing(scalars, "-\n", with: "")
         scalars = replacing(scalars, "\n", with: " ")
-        for (entity, character) in [("&quot;", "\""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")] {
+        for (entity, character) in [("&quot;", "\""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")]
+        {
             scalars = replacing(scalars, entity, with: character)
         }
         scalars = ["\u{20}"] + scalars + ["\u{20}"]

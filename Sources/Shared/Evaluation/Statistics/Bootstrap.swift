@@ -73,7 +73,8 @@ package struct Bootstrap: Sendable {
         }
         var distributions: [[Double]] = Array(repeating: [], count: count)
         for draw in 0..<draws {
-            for (index, value) in statistics(Self.rows(rows, of: key.child(draw))[...]).enumerated() {
+            for (index, value) in statistics(Self.rows(rows, of: key.child(draw))[...]).enumerated()
+            {
                 if let value, value.isFinite { distributions[index].append(value) }
             }
         }
