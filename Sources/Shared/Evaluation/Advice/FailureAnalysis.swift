@@ -40,7 +40,9 @@ package struct FailureAnalysis: Sendable {
     ) -> Int {
         guard present > 0, errors > errorsWanted else { return 0 }
         let factor = pow(errors / max(errorsWanted, 0.01), 2) - 1
-        return Int(min(max(20, (Double(present) * factor).rounded(.up)), Double(present) * 10))
+        // A hair less, so that 1 - 0.9 is a tenth.
+        let wanted = (Double(present) * factor - 1e-6).rounded(.up)
+        return Int(min(max(20, wanted), Double(present) * 10))
     }
 }
 

@@ -5,9 +5,9 @@ package struct BLEUCounts: Sendable, Hashable {
     package private(set) var answerLength = 0
     package private(set) var referenceLength = 0
     /// Runs of 1 to 4 tokens that a reference has too.
-    package private(set) var matches = [0, 0, 0, 0]
+    package private(set) var matches = SIMD4<Int>()
     /// Runs of 1 to 4 tokens.
-    package private(set) var totals = [0, 0, 0, 0]
+    package private(set) var totals = SIMD4<Int>()
 
     /// No rows.
     package init() {}
@@ -35,10 +35,8 @@ package struct BLEUCounts: Sendable, Hashable {
     package static func += (sum: inout BLEUCounts, row: BLEUCounts) {
         sum.answerLength += row.answerLength
         sum.referenceLength += row.referenceLength
-        for index in 0..<4 {
-            sum.matches[index] += row.matches[index]
-            sum.totals[index] += row.totals[index]
-        }
+        sum.matches &+= row.matches
+        sum.totals &+= row.totals
     }
 
     /// BLEU of a corpus, 0 to 1 (Papineni et al. 2002), with the smoothing of mteval-v13a: the
@@ -49,12 +47,13 @@ package struct BLEUCounts: Sendable, Hashable {
     package var sentence: Double { score(isSentence: true) }
 
     private func score(isSentence: Bool) -> Double {
-        guard matches.contains(where: { $0 > 0 }) else { return 0 }
+        guard matches != SIMD4() else { return 0 }
         let penalty =
             answerLength < referenceLength
             ? 1 - Double(referenceLength) / Double(max(1, answerLength)) : 0
         var (logs, orders, halving) = (0.0, 0, 1.0)
-        for (match, total) in zip(matches, totals) {
+        for index in 0..<4 {
+            let (match, total) = (matches[index], totals[index])
             if total == 0 { break }
             orders += 1
             if match == 0 { halving *= 2 }

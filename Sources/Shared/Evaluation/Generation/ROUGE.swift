@@ -72,26 +72,39 @@ enum LongestCommon {
     static func length(_ first: [Int32], _ second: [Int32]) -> Int {
         let wordCount = (first.count + 63) / 64
         guard wordCount > 0 else { return 0 }
-        var places: [Int32: [UInt64]] = [:]
-        for (index, number) in first.enumerated() {
-            places[number, default: Array(repeating: 0, count: wordCount)][index / 64] |=
-                1 << UInt64(index % 64)
-        }
+        let places = Dictionary(grouping: first.indices) { first[$0] }
         // A zero bit says that the length grows by one in this column.
         var flat = Array(repeating: UInt64.max, count: wordCount)
+        // Frequent numbers, of which there are 64 at most, keep their bits; those of others are set
+        // when they are needed, so that memory does not grow with the numbers there are.
+        let kept = places.filter { $0.value.count > wordCount }.mapValues { columns in
+            var bits = Array(repeating: UInt64(0), count: wordCount)
+            for column in columns { bits[column / 64] |= 1 << UInt64(column % 64) }
+            return bits
+        }
+        var matches = Array(repeating: UInt64(0), count: wordCount)
         for number in second {
-            guard let matches = places[number] else { continue }
-            var carry: UInt64 = 0
-            for word in 0..<wordCount {
-                let (old, both) = (flat[word], flat[word] & matches[word])
-                let (partial, first) = old.addingReportingOverflow(both)
-                let (sum, second) = partial.addingReportingOverflow(carry)
-                carry = first || second ? 1 : 0
-                flat[word] = sum | (old & ~matches[word])
+            if let bits = kept[number] {
+                step(&flat, bits)
+            } else if let columns = places[number] {
+                for column in columns { matches[column / 64] |= 1 << UInt64(column % 64) }
+                step(&flat, matches)
+                for column in columns { matches[column / 64] = 0 }
             }
         }
         let unused = wordCount * 64 - first.count
         return flat.reduce(0) { $0 + (~$1).nonzeroBitCount } - spill(flat, unused)
+    }
+
+    private static func step(_ flat: inout [UInt64], _ matches: [UInt64]) {
+        var carry: UInt64 = 0
+        for word in flat.indices {
+            let (old, both) = (flat[word], flat[word] & matches[word])
+            let (partial, first) = old.addingReportingOverflow(both)
+            let (sum, second) = partial.addingReportingOverflow(carry)
+            carry = first || second ? 1 : 0
+            flat[word] = sum | (old & ~matches[word])
+        }
     }
 
     /// Bits beyond the last column, which carries may have set to zero.

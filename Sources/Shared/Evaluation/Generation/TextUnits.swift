@@ -2,7 +2,7 @@
 /// words with numbers for names.
 enum TextUnits {
     /// Longer texts are cut, so that no answer costs more than this.
-    static let scalarsMax = 65_536
+    static let scalarsMax = 32_768
 
     /// The scalars of a text, cut at `scalarsMax`.
     static func scalars(_ text: String) -> [Unicode.Scalar] {
