@@ -88,9 +88,12 @@ let package = Package(
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Images", "Text"]),
+        shared("Evaluation", ["Base", "Quality", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
         service("DatasetService", ["Digests", "Images", "Quality", "Storage", "Text"]),
-        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text"]),
+        service(
+            "TrainerService",
+            ["Evaluation", "Images", "Layers", "Models", "Numerics", "Quality", "Text"]),
         service(
             "InferenceService",
             ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
@@ -133,6 +136,7 @@ let package = Package(
         tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("QualityTests", ["Base", "Images", "Quality", "TestSupport", "Text"]),
+        tests("EvaluationTests", ["Base", "Evaluation", "Quality", "TestSupport", "Text"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
         tests(
             "DatasetTests",

@@ -15,7 +15,7 @@ import Testing
             facts.baselines = [
                 BaselineScore(name: "plain", score: Estimate("accuracy", 0.1, count: 200)),
                 BaselineScore(
-                    name: "3 shots",
+                    name: "3 shots", shots: 3,
                     score: Estimate("accuracy", value, interval: spread, count: 200)),
             ]
         }
@@ -69,6 +69,7 @@ import Testing
         #expect(
             directions == [
                 "rows.minimum": .tuning, "baseline.share_of_target": .tuning,
+                "shots.gain": .against,
                 "test.rows": .neither, "prompts.spread": .tuning,
                 "prompts.inconsistency": .neither, "errors.unknown_terms": .tuning,
                 "format.valid": .neither, "schema.changes": .against, "costs.monthly": .tuning,
@@ -154,7 +155,7 @@ import Testing
     @Test func unlearnedTrainRowsAskForCapacityAndSpentRoundsForAnEnd() {
         var context = FailureContext(rowCount: 10, target: 0.9)
         context.trainScore = 0.6
-        context.roundGains = [Estimate("accuracy", 0, count: 10), Estimate("accuracy", 0, count: 10)]
+        context.roundGains = [0, 0].map { Estimate("accuracy", $0, count: 10) }
         let groups = FailureAnalysis([row(1) { _ in }], context: context).groups
         #expect(groups.map(\.action) == [.raiseCapacity, .stop])
         #expect(FailureAnalysis([], context: context).groups.isEmpty)

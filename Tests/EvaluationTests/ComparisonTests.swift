@@ -101,7 +101,8 @@ import Testing
 
     @Test func gainedAndLostRowsAreNamed() throws {
         let rows = try GainedAndLost(
-            baseline: [true, true, false, false, true], candidate: [true, false, true, false, false],
+            baseline: [true, true, false, false, true],
+            candidate: [true, false, true, false, false],
             confidence: [1, 0.2, 1, 1, 0.9])
         #expect(rows.gained == [2])
         #expect(rows.lost == [4, 1])
@@ -131,7 +132,8 @@ import Testing
         let buckets = NumberBuckets(values, count: 4)
         let names = values.map(buckets.name)
         #expect(names.last == "unknown")
-        #expect(Dictionary(grouping: names.dropLast()) { $0 }.values.map(\.count) == [25, 25, 25, 25])
+        let counts = Dictionary(grouping: names.dropLast()) { $0 }.values.map(\.count)
+        #expect(counts == [25, 25, 25, 25])
         #expect(NumberBuckets([3, 3, 3]).name(of: 3) == "3 to 3")
         #expect(NumberBuckets([]).edges.isEmpty)
     }
@@ -178,9 +180,10 @@ import Testing
         #expect(first.coverage == 1)
         #expect(first.errors.successes == 50)
         #expect(report.abstention.count <= ConfidenceReport.stepsMax)
-        #expect(zip(report.abstention, report.abstention.dropFirst()).allSatisfy {
-            $0.coverage > $1.coverage && $0.threshold < $1.threshold
-        })
+        #expect(
+            zip(report.abstention, report.abstention.dropFirst()).allSatisfy {
+                $0.coverage > $1.coverage && $0.threshold < $1.threshold
+            })
         let step = try #require(report.threshold(errorsMax: 0.05))
         #expect(step.threshold > 0.4 && step.coverage > 0.3)
         #expect((step.errors.interval?.upper ?? 1) <= 0.05)

@@ -15,7 +15,10 @@ import Testing
             ],
             boxes: ["/box": .corners, "/parts/*/box": .originAndSize],
             schema: try AnswerSchema(
-                #"{"type": "object", "required": ["total"], "properties": {"total": {"type": "string"}}}"#
+                """
+                {"type": "object", "required": ["total"],
+                 "properties": {"total": {"type": "string"}}}
+                """
             ))
     }
 
@@ -59,6 +62,20 @@ import Testing
         #expect([line.missing.successes, line.invented.successes] == [1, 1])
         #expect(report.exactRows.successes == 1)
         #expect(report.estimates.first?.name == "field_accuracy")
+    }
+
+    @Test func elementsOfMatchedListsFindTheirOwn() {
+        let truth = #"{"n": 1, "lines": [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}, {"a": 3}]}"#
+        let answer = #"{"n": 1, "lines": [{"a": 9}, {"a": 3}, {"b": "y", "a": 2}]}"#
+        let matched = ExtractionRules(matchedLists: ["/lines", "/other"])
+        let row = ExtractedRow(expected: truth, answer: answer, rules: matched)
+        #expect(row.wrongPointers == ["/lines/0/a", "/lines/0/b", "/lines/3/a"])
+        #expect(row.inventedPointers == ["/lines/3/a"])
+        #expect(row.fields["/lines/*/a"]?.right == 2)
+        let byPlace = ExtractedRow(expected: truth, answer: answer, rules: ExtractionRules())
+        #expect(byPlace.fields["/lines/*/a"]?.right == 0)
+        let same = ExtractedRow(expected: truth, answer: truth, rules: matched)
+        #expect(same.isExact)
     }
 
     @Test func emptyListsAreAsGoodAsAbsent() {

@@ -5,7 +5,8 @@ import Quality
 import Testing
 
 @Suite struct ReportTests {
-    private static let hostile = "</pre><script>alert('x')</script>\"&\u{0}\u{202e}<img src=x onerror=1>"
+    private static let hostile =
+        "</pre><script>alert('x')</script>\"&\u{0}\u{202e}<img src=x onerror=1>"
 
     private func fullPage() throws -> ReportPage {
         let bootstrap = try Bootstrap(key: RandomKey(seed: 1), draws: 100)
@@ -34,9 +35,10 @@ import Testing
             ReportPage.Prompt(
                 name: hostile, shots: 3, isConstrained: true, measures: page.measures)
         ]
-        page.failures = FailureAnalysis(
-            [FailedRow(example: hostile, score: 0)], context: context()
-        ).groups
+        page.failures =
+            FailureAnalysis(
+                [FailedRow(example: hostile, score: 0)], context: context()
+            ).groups
         page.rows = [
             ReportPage.Row(
                 example: hostile, expected: hostile,

@@ -22,7 +22,7 @@ import Testing
         #expect(evidence.estimates.map(\.name).prefix(2) == ["train.slope", "validation.slope"])
     }
 
-    @Test func losslesThatFallTogetherAreNot() {
+    @Test func lossesThatFallTogetherAreNot() {
         let train = losses(400) { 2 - $0 / 400 }
         #expect(
             OverfittingWatch().check(
@@ -34,7 +34,7 @@ import Testing
 
     @Test func fewOrBrokenEvaluationsSayNothing() {
         let train = losses(400) { 2 - $0 / 400 }
-        let broken = [Point(step: 0, loss: .nan), Point(step: 10, loss: 1), Point(step: 20, loss: 2)]
+        let broken = [.nan, 1, 2].enumerated().map { Point(step: $0.offset * 10, loss: $0.element) }
         #expect(OverfittingWatch().check(train: train, validation: broken) == nil)
         #expect(OverfittingWatch().check(train: [], validation: losses(5) { $0 }) == nil)
     }

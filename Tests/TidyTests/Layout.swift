@@ -22,6 +22,7 @@ enum Layout {
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
             "Quality": ["Base", "Text", "Images"],
+            "Evaluation": ["Base", "Text", "Quality"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "TestSupport": service.union(engine),
@@ -45,7 +46,7 @@ enum Layout {
             "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
-            "TrainerService": service.union(engine),
+            "TrainerService": service.union(engine).union(["Evaluation"]),
             "InferenceService": service.union(engine),
         ]
     }()

@@ -38,7 +38,7 @@ package struct TuningAdvice: Sendable {
         verdict = Self.verdict(facts, best?.score)
         let deciding = [
             Self.rows(facts), best.map { Self.baseline($0, facts.target) }, Self.testRows(facts),
-            Self.tuned(facts), Self.lastRound(facts),
+            Self.tuned(facts), Self.lastRound(facts), Self.shots(facts),
         ]
         let others = [
             Self.spread(facts), Self.inconsistency(facts), Self.format(facts),
@@ -135,6 +135,18 @@ package struct TuningAdvice: Sendable {
             "round \(facts.roundGains.count) gained \(percent(last.value)), "
                 + (hasGained ? "beyond chance" : "which may be chance")
                 + "; two to four rounds are usual")
+    }
+
+    private static func shots(_ facts: TuningFacts) -> AdviceReason? {
+        let scores = Dictionary(grouping: facts.baselines) { $0.shots > 0 }
+            .compactMapValues { $0.map(\.score.value).max() }
+        guard let with = scores[true], let without = scores[false] else { return nil }
+        let gain = with - without
+        return AdviceReason(
+            "shots.gain", Estimate("shots.gain", gain, count: facts.baselines[0].score.count),
+            against: 0, gain > 0 ? .against : .neither,
+            "the best prompt with shots scores \(percent(with)), the best without "
+                + "\(percent(without)); what shots gain needs no tuning")
     }
 
     private static func spread(_ facts: TuningFacts) -> AdviceReason? {

@@ -4,13 +4,15 @@ package import Quality
 package struct BaselineScore: Sendable, Hashable {
     /// In words, such as "row, 3 shots".
     package let name: String
+    /// Answered rows put before the question.
+    package let shots: Int
     /// The main metric, with its interval.
     package let score: Estimate
     /// The evaluation it is from.
     package let source: String
 
-    package init(name: String, score: Estimate, source: String = "") {
-        (self.name, self.score, self.source) = (name, score, source)
+    package init(name: String, shots: Int = 0, score: Estimate, source: String = "") {
+        (self.name, self.shots, self.score, self.source) = (name, shots, score, source)
     }
 }
 

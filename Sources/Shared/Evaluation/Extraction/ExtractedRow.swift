@@ -8,36 +8,40 @@ package struct ExtractionRules: Sendable {
     package let boxes: [String: AnswerBox.Order]
     /// Overlap from which a box counts as right.
     package let overlapMin: Double
+    /// Pointers of lists whose elements are matched by what is in them instead of by their place,
+    /// such as "/lines"; not within other lists.
+    package let matchedLists: [String]
     package let schema: AnswerSchema?
 
     package init(
         fields: [FieldRule] = [], boxes: [String: AnswerBox.Order] = [:], overlapMin: Double = 0.5,
-        schema: AnswerSchema? = nil
+        matchedLists: [String] = [], schema: AnswerSchema? = nil
     ) {
         (self.fields, self.boxes) = (fields, boxes)
         (self.overlapMin, self.schema) = (overlapMin, schema)
+        self.matchedLists = matchedLists
     }
 }
 
 /// How one field of one answer came out. List fields have several values in a row.
 package struct FieldOutcome: Sendable, Hashable {
     /// Values in the truth.
-    package fileprivate(set) var expected = 0
+    package internal(set) var expected = 0
     /// Of those, equal in the answer.
-    package fileprivate(set) var right = 0
+    package internal(set) var right = 0
     /// Of those, not in the answer.
-    package fileprivate(set) var missing = 0
+    package internal(set) var missing = 0
     /// Values in the answer only.
-    package fileprivate(set) var invented = 0
+    package internal(set) var invented = 0
     /// Overlaps of the expected boxes; 0 for missing ones.
-    package fileprivate(set) var overlaps: [Double] = []
+    package internal(set) var overlaps: [Double] = []
 
     /// Whether all values are right and none is made up.
     package var isRight: Bool { right == expected && invented == 0 }
 }
 
 /// How one JSON answer came out. Values that are null, and empty lists and objects, are as good as
-/// absent. Elements of lists are compared by their place.
+/// absent. Elements of lists are compared by their place, unless the rules say otherwise.
 package struct ExtractedRow: Sendable {
     /// By field, with "*" for indices.
     package private(set) var fields: [String: FieldOutcome] = [:]
@@ -72,13 +76,14 @@ package struct ExtractedRow: Sendable {
         brokenRules = isBare ? Set((problems ?? []).map(\.rule)) : [.notJSON]
         let truth = FlatAnswer(expected, rules: rules.fields)
         let given = FlatAnswer(json?.text ?? String(answer.prefix(4_096)), rules: rules.fields)
-        compare(
-            Values(truth, rules),
-            truth.isStructured && !given.isStructured
-                ? Values() : Values(given, rules))
+        let wanted = FieldValues(truth, rules)
+        var found =
+            truth.isStructured && !given.isStructured ? FieldValues() : FieldValues(given, rules)
+        for list in rules.matchedLists { found.match(wanted, list: list) }
+        compare(wanted, found)
     }
 
-    private mutating func compare(_ truth: Values, _ given: Values) {
+    private mutating func compare(_ truth: FieldValues, _ given: FieldValues) {
         var (equal, total) = (0.0, 0.0)
         var wrong: [String] = []
         var invented: [String] = []
@@ -108,65 +113,5 @@ extension FieldOutcome {
         right += other.right
         missing += other.missing
         overlaps += other.overlaps
-    }
-}
-
-/// The values of an answer by pointer, boxes put together.
-private struct Values {
-    struct Value {
-        let field: String
-        let weight: Double
-        let plain: AnswerField?
-        var box: (numbers: [Int: Double], order: AnswerBox.Order)?
-
-        /// Against the same value of an answer, nil if it has none.
-        func compare(_ other: Value?, overlapMin: Double) -> FieldOutcome {
-            var outcome = FieldOutcome()
-            outcome.expected = 1
-            outcome.missing = other == nil ? 1 : 0
-            if box != nil {
-                let overlap = area.flatMap { own in other?.area.map(own.overlap) } ?? 0
-                outcome.overlaps = [overlap]
-                outcome.right = overlap >= overlapMin && overlap > 0 ? 1 : 0
-            } else if let plain, let given = other?.plain {
-                let isEqual = plain.value.matches(given.value, tolerance: plain.rule.tolerance)
-                outcome.right = isEqual ? 1 : 0
-            }
-            return outcome
-        }
-
-        private var area: AnswerBox? {
-            guard let box, Set(box.numbers.keys) == [0, 1, 2, 3] else { return nil }
-            return AnswerBox((0..<4).compactMap { box.numbers[$0] }, order: box.order)
-        }
-    }
-
-    var values: [String: Value] = [:]
-    var overlapMin = 0.5
-
-    init() {}
-
-    init(_ answer: FlatAnswer, _ rules: ExtractionRules) {
-        overlapMin = rules.overlapMin
-        for (pointer, field) in answer.fields where !Self.isAbsent(field, answer) {
-            let parent = field.field.hasSuffix("/*") ? String(field.field.dropLast(2)) : nil
-            guard let parent, let order = rules.boxes[parent] else {
-                values[pointer] = Value(
-                    field: field.field, weight: field.rule.weight, plain: field)
-                continue
-            }
-            let cut = pointer.lastIndex(of: "/") ?? pointer.startIndex
-            var value =
-                values[String(pointer[..<cut])]
-                ?? Value(
-                    field: parent, weight: field.rule.weight, plain: nil, box: ([:], order))
-            let index = Int(pointer[cut...].dropFirst())
-            if let index { value.box?.numbers[index] = field.value.number }
-            values[String(pointer[..<cut])] = value
-        }
-    }
-
-    private static func isAbsent(_ field: AnswerField, _ answer: FlatAnswer) -> Bool {
-        answer.isStructured && ["null", "[]", "{}"].contains(field.value.key)
     }
 }

@@ -30,6 +30,7 @@ package struct ExtractionReport: Sendable {
     /// share of right fields.
     package let estimates: [Estimate]
 
+    /// Sums up rows.
     package init(_ rows: [ExtractedRow], bootstrap: Bootstrap) {
         let level = bootstrap.level
         func share(_ part: Int, _ whole: Int) -> Share { Share(part, of: whole, level: level) }

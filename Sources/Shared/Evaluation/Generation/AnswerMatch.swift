@@ -6,6 +6,7 @@ package struct AnswerMatch: Sendable, Hashable {
     /// F1 of the words regardless of order.
     package let tokenF1: Double
 
+    /// Compares with one reference.
     package init(_ answer: String, reference: String) {
         var numbers = WordNumbers()
         let own = numbers(Self.words(answer))

@@ -29,6 +29,7 @@ package struct GenerationReport: Sendable {
     /// With intervals, "rouge_l" first.
     package let estimates: [Estimate]
 
+    /// Sums up rows; without rows there are no scores.
     package init(_ rows: [GeneratedRow], bootstrap: Bootstrap) {
         guard !rows.isEmpty else {
             estimates = []

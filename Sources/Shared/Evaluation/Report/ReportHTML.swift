@@ -2,8 +2,9 @@ import Foundation
 import Quality
 
 extension ReportPage {
-    /// One page of HTML that needs nothing else: no script, no font, no picture from elsewhere. What
-    /// comes from models and datasets is escaped, and a policy in the page forbids loading anything.
+    /// One page of HTML that needs nothing else: no script, no font, no picture from elsewhere.
+    /// What comes from models and datasets is escaped, and a policy in the page forbids loading
+    /// anything.
     package var html: String {
         var page = HTMLText()
         page.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">")
