@@ -95,6 +95,33 @@ import Testing
     }
 }
 
+@Suite struct LearningCurveTests {
+    @Test func errorsThatFallAsAPowerAreContinued() throws {
+        let points = [100, 400, 1_600].map {
+            LearningCurve.Point(rows: $0, score: 1 - 2 / Double($0).squareRoot())
+        }
+        let curve = try #require(LearningCurve(points))
+        #expect(isClose(curve.exponent, 0.5))
+        #expect(isClose(curve.score(rows: 6_400), 1 - 2 / 80))
+        #expect(isClose(curve.rows(score: 0.975).map(Double.init), 6_400, within: 2e-4))
+        #expect(curve.score(rows: 17_000) == nil)
+        #expect(curve.rows(score: 0.999) == nil)
+        #expect(curve.rows(score: 1) == nil)
+        #expect(curve.score(rows: 0) == nil)
+        #expect(curve.score(rows: 1) == 0)
+    }
+
+    @Test func curvesNeedThreeSizesAndFallingErrors() {
+        func curve(_ scores: [Double], _ rows: [Int]) -> LearningCurve? {
+            LearningCurve(zip(rows, scores).map { LearningCurve.Point(rows: $0, score: $1) })
+        }
+        #expect(curve([0.5, 0.6, 0.7], [100, 100, 200]) == nil)
+        #expect(curve([0.7, 0.6, 0.5], [100, 200, 300]) == nil)
+        #expect(curve([0.7, 1, .nan, 0.8], [100, 200, 300, -4]) == nil)
+        #expect(curve([0.5, 0.6, 0.7], [100, 200, 300]) != nil)
+    }
+}
+
 @Suite struct FailureTests {
     private func row(_ name: Int, _ change: (inout FailedRow) -> Void) -> FailedRow {
         var row = FailedRow(example: "row \(name)", score: 0)

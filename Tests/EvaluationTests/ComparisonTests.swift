@@ -112,6 +112,12 @@ import Testing
         }
     }
 
+    @Test func surprisingRowsComeFirst() {
+        let order = SurprisingRows.order(
+            scores: [1, 0, 1, 0, 0], confidences: [0.95, 0.8, 0.1, 0.1, .nan])
+        #expect(order == [2, 1, 3, 0])
+    }
+
     @Test func onlySlicesBeyondChanceAreWorse() throws {
         let scores = (0..<200).map { $0 < 40 ? Double($0 % 4 == 0 ? 1 : 0) : 1 }
         let slices = [

@@ -37,7 +37,8 @@ package struct TuningAdvice: Sendable {
         gap = best.map { max(0, facts.target - $0.score.value) }
         verdict = Self.verdict(facts, best?.score)
         let deciding = [
-            Self.rows(facts), best.map { Self.baseline($0, facts.target) }, Self.testRows(facts),
+            Self.rows(facts), best.flatMap { Self.baseline($0, facts.target) },
+            Self.testRows(facts),
             Self.tuned(facts), Self.lastRound(facts), Self.shots(facts),
         ]
         let others = [
@@ -91,7 +92,8 @@ package struct TuningAdvice: Sendable {
                     + "\(minimum - facts.distinctRows) more")
     }
 
-    private static func baseline(_ best: BaselineScore, _ target: Double) -> AdviceReason {
+    private static func baseline(_ best: BaselineScore, _ target: Double) -> AdviceReason? {
+        guard target > 0 else { return nil }
         let share = best.score.value / target
         let direction: AdviceReason.Direction =
             share >= notWorthShare ? .against : share < worthShare ? .tuning : .neither

@@ -201,3 +201,14 @@ package struct GainedAndLost: Sendable, Hashable {
         bothWrong = zip(baseline, candidate).count { !$0 && !$1 }
     }
 }
+
+/// Rows whose outcome the confidence did not announce.
+package enum SurprisingRows {
+    /// Numbers of rows, those first whose score and confidence lie furthest apart: wrong at high, or
+    /// right at low confidence. Rows without a score or confidence are left out.
+    package static func order(scores: [Double], confidences: [Double]) -> [Int] {
+        let distances = zip(scores, confidences).map { abs($0 - $1) }
+        return distances.indices.filter { distances[$0].isFinite }
+            .sorted { (distances[$1], $0) < (distances[$0], $1) }
+    }
+}
