@@ -49,8 +49,8 @@ import Text
                     try $0.needed("answer").string ?? "",
                     references: try $0.needed("references").texts)
             }
-            let values = GenerationReport.values(rows, Array(rows.indices)[...])
-            let byName = Dictionary(uniqueKeysWithValues: zip(GenerationReport.metrics, values))
+            let values = TextScores(rows).values(Array(rows.indices)[...])
+            let byName = Dictionary(uniqueKeysWithValues: zip(TextScores.metrics, values))
             for name in ["bleu", "chrf", "chrf++"] {
                 let expected = try golden.number(name)
                 #expect(isClose(100 * (byName[name] ?? -1), expected), "\(name)")

@@ -54,7 +54,7 @@ import Testing
         }
         let report = GenerationReport(
             rows, bootstrap: try Bootstrap(key: RandomKey(seed: 1), draws: 100))
-        #expect(report.estimates.map(\.name) == GenerationReport.metrics)
+        #expect(report.estimates.map(\.name) == TextScores.metrics)
         #expect(report.estimates.allSatisfy { $0.interval != nil && (0...1).contains($0.value) })
     }
 }

@@ -31,6 +31,21 @@ package struct BLEUCounts: Sendable, Hashable {
         }
     }
 
+    /// The counts as one list, and back.
+    var numbers: [Int] {
+        [answerLength, referenceLength] + (0..<4).map { matches[$0] } + (0..<4).map { totals[$0] }
+    }
+
+    static let numbersCount = 10
+
+    init(numbers: ArraySlice<Int>) {
+        let numbers = Array(numbers)
+        (answerLength, referenceLength) = (numbers[0], numbers[1])
+        for index in 0..<4 {
+            (matches[index], totals[index]) = (numbers[2 + index], numbers[6 + index])
+        }
+    }
+
     /// Adds the counts of another row.
     package static func += (sum: inout BLEUCounts, row: BLEUCounts) {
         sum.answerLength += row.answerLength

@@ -34,6 +34,15 @@ package struct CharacterFCounts: Sendable, Hashable {
         }
     }
 
+    /// The counts as one list, and back.
+    var numbers: [Int] { orders.flatMap { [$0.x, $0.y, $0.z] } }
+
+    init(numbers: ArraySlice<Int>) {
+        orders = stride(from: numbers.startIndex, to: numbers.endIndex, by: 3).map {
+            SIMD3(numbers[$0], numbers[$0 + 1], numbers[$0 + 2])
+        }
+    }
+
     /// Adds the counts of another row of the same orders.
     package static func += (sum: inout CharacterFCounts, row: CharacterFCounts) {
         for index in sum.orders.indices { sum.orders[index] &+= row.orders[index] }
