@@ -52,9 +52,12 @@ import Testing
         #expect(["C", "C++", "+", "-", "it is C++"].map(reader.label) == [0, 1, 2, 3, 4])
     }
 
-    @Test func classesThatReadTheSameAreRefused() {
+    @Test func classesAndPointersThatCannotBeReadAreRefused() {
         #expect(throws: EvaluationError.classTwice(name: "Oil leak")) {
             try ClassReader(classes: ["oil-leak"], abstentions: ["Oil leak"])
+        }
+        #expect(throws: EvaluationError.pointerInvalid(seen: "class")) {
+            try ClassReader(classes: ["a"], pointer: "class")
         }
         #expect(throws: EvaluationError.classCount(seen: 0, max: ClassReader.classesMax)) {
             try ClassReader(classes: [])

@@ -6,6 +6,7 @@ package enum EvaluationError: Failure, Hashable {
     case levelOutOfRange(seen: Double)
     case classCount(seen: Int, max: Int)
     case classTwice(name: String)
+    case pointerInvalid(seen: String)
     case lengthsDiffer(what: String, seen: Int, expected: Int)
     case notFinite(what: String, row: Int)
     case outOfRange(what: String, row: Int, seen: Double)
@@ -23,6 +24,8 @@ package enum EvaluationError: Failure, Hashable {
         case .classTwice(let name):
             "\"\(name.prefix(80))\" is read as a class that is listed already; case, blanks and "
                 + "outer punctuation do not tell classes apart, so rename one of them"
+        case .pointerInvalid(let seen):
+            "\"\(seen.prefix(80))\" is no JSON pointer; it is empty or starts with a slash"
         case .lengthsDiffer(let what, let seen, let expected):
             "\(seen) \(what) for \(expected) rows; one for each row is needed"
         case .notFinite(let what, let row):

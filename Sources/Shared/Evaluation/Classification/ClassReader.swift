@@ -48,6 +48,9 @@ package struct ClassReader: Sendable {
         guard !classes.isEmpty, labels.count <= Self.classesMax else {
             throw .classCount(seen: labels.count, max: Self.classesMax)
         }
+        if let pointer, !pointer.isEmpty, !pointer.hasPrefix("/") {
+            throw .pointerInvalid(seen: pointer)
+        }
         var (exact, folded): ([String: Int], [String: Int]) = ([:], [:])
         var phrases: [[String]: Int?] = [:]
         for (label, name) in labels.enumerated() {
@@ -77,7 +80,9 @@ package struct ClassReader: Sendable {
     package func label(of answer: String) -> Int {
         guard answer.utf8.count <= Self.bytesMax else { return outside }
         if let pointer {
-            guard let text = AnswerJSON(answer)?.value(at: pointer)?.string else { return outside }
+            guard let text = AnswerJSON(answer)?.document.root.value(at: pointer)?.string else {
+                return outside
+            }
             return equal(text) ?? mentioned(text) ?? outside
         }
         if let label = equal(answer) { return label }

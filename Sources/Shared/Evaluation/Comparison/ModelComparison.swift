@@ -204,8 +204,8 @@ package struct GainedAndLost: Sendable, Hashable {
 
 /// Rows whose outcome the confidence did not announce.
 package enum SurprisingRows {
-    /// Numbers of rows, those first whose score and confidence lie furthest apart: wrong at high, or
-    /// right at low confidence. Rows without a score or confidence are left out.
+    /// Numbers of rows, those first whose score and confidence lie furthest apart: wrong at high,
+    /// or right at low confidence. Rows without a score or confidence are left out.
     package static func order(scores: [Double], confidences: [Double]) -> [Int] {
         let distances = zip(scores, confidences).map { abs($0 - $1) }
         return distances.indices.filter { distances[$0].isFinite }

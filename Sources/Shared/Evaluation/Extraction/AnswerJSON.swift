@@ -29,17 +29,4 @@ package struct AnswerJSON: Sendable {
             String(decoding: bytes[start...end], as: UTF8.self), part, false
         )
     }
-
-    /// The value that a JSON pointer (RFC 6901) names; nil if there is none.
-    package func value(at pointer: String) -> JSONNode? {
-        let parts = pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-        return parts.reduce(document.root as JSONNode?) { node, part in
-            guard let node else { return nil }
-            let name = part.replacing("~1", with: "/").replacing("~0", with: "~")
-            guard node.isArray else { return node[String(name)] }
-            return Int(String(name)).flatMap { index in
-                node.elements.enumerated().first { $0.offset == index }?.element
-            }
-        }
-    }
 }
