@@ -91,6 +91,7 @@ let package = Package(
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Images", "Text"]),
+        shared("Evaluation", ["Base", "Quality", "Text"]),
         shared(
             "Training",
             ["Base", "Digests", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
@@ -100,8 +101,8 @@ let package = Package(
         service(
             "TrainerService",
             [
-                "Digests", "Generation", "Images", "Layers", "Models", "Numerics", "Resources",
-                "Storage", "TensorFiles", "Text", "Training",
+                "Digests", "Evaluation", "Generation", "Images", "Layers", "Models", "Numerics",
+                "Quality", "Resources", "Storage", "TensorFiles", "Text", "Training",
             ]),
         service(
             "InferenceService",
@@ -152,6 +153,7 @@ let package = Package(
         tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("QualityTests", ["Base", "Images", "Quality", "TestSupport", "Text"]),
+        tests("EvaluationTests", ["Base", "Evaluation", "Quality", "TestSupport", "Text"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
         tests(
             "DatasetTests",
