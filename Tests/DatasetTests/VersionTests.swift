@@ -101,6 +101,24 @@ struct VersionTests {
         await harness.close()
     }
 
+    @Test func aRepeatedFreezeGetsTheFirstAnswerThoughRowsCameMeanwhile() async throws {
+        let harness = try await filled()
+        let id = "0f0c4f3e-92c1-4d6e-a6a7-54d0b6d0c001"
+        let first = try await freeze(harness) { $0.requestID = id }
+        try await harness.ingest(try Pets.rows(200..<210))
+        #expect(try await freeze(harness) { $0.requestID = id } == first)
+        let error = await #expect(throws: RPCError.self) {
+            try await self.freeze(harness) {
+                $0.requestID = id
+                $0.description = "another request"
+            }
+        }
+        #expect(error?.toldReason == "REQUEST_ID_REUSED")
+        let fresh = try await freeze(harness)
+        #expect(fresh.version?.exampleCount == 114)
+        await harness.close()
+    }
+
     @Test func undecidedRowsAreNamedOrLeftOut() async throws {
         let harness = try DatasetHarness()
         try await harness.createPets()

@@ -21,39 +21,37 @@ struct FreezeVersion: Sendable {
                 what: "description", bytes: request.description.utf8.count,
                 bytesMax: Limits.descriptionBytesMax)
         }
+        let mark = request.validateOnly ? nil : try RequestMark(request.requestID, request)
+        if let mark, let answer = try await answer(to: mark) { return answer }
         let scan = try await catalogue.scanner.read { db in try FreezeScan(request, db) }
         let draft = try await freezer.draft(scan, request, author: context.principal.name)
-        var response = FreezeVersionResponse()
-        response.leftOut = draft.leftOut
-        if let known = try await known(draft, scan.dataset) {
-            (response.version, response.alreadyExisted) = (known, true)
-        } else if request.validateOnly {
-            response.version = draft.message
-            response.version?.contentSha256 = draft.digest.hex
-        } else {
-            response.version = try await write(draft, scan.dataset)
-        }
-        return response
+        if request.validateOnly { return try await preview(draft, scan.dataset) }
+        return try await write(draft, scan.dataset, mark)
     }
 
-    /// The version that has this content already.
-    private func known(
+    private func answer(to mark: RequestMark) async throws -> FreezeVersionResponse? {
+        try await catalogue.reader.read { db in try db.answer(to: mark) }
+    }
+
+    /// What freezing would give.
+    private func preview(
         _ draft: VersionDraft, _ dataset: DatasetRecord
-    ) async throws -> DatasetVersion? {
-        try await catalogue.reader.read { db in
-            let found = try db.versions(
-                of: dataset, "AND content_sha = ?", SQLValue(draft.digest))
-            return try found.first?.message(db)
-        }
+    ) async throws -> FreezeVersionResponse {
+        let known = try await catalogue.reader.read { db in try db.known(draft, dataset) }
+        if let known { return draft.response(known, existed: true) }
+        var message = draft.message
+        message.contentSha256 = draft.digest.hex
+        return draft.response(message, existed: false)
     }
 
     /// Writes the rows under a version that nobody sees, then shows it in one step. A crash leaves
     /// what the next start removes.
     private func write(
-        _ draft: VersionDraft, _ dataset: DatasetRecord
-    ) async throws -> DatasetVersion {
+        _ draft: VersionDraft, _ dataset: DatasetRecord, _ mark: RequestMark?
+    ) async throws -> FreezeVersionResponse {
         let now = catalogue.clock()
-        let key = try await catalogue.writer.write { db in
+        let key: Int64? = try await catalogue.writer.write { db in
+            if try db.known(draft, dataset) != nil { return nil }
             try db.run(
                 """
                 INSERT INTO versions(dataset_id, number, state, create_ns)
@@ -63,13 +61,12 @@ struct FreezeVersion: Sendable {
             return db.lastKey
         }
         do {
-            for (split, revisions) in draft.rows { try await write(revisions, split, key) }
-            return try await publish(draft, dataset, key)
-        } catch {
-            _ = try? await catalogue.writer.write { db in
-                try db.run("DELETE FROM version_rows WHERE version_id = ?", .integer(key))
-                try db.run("DELETE FROM versions WHERE id = ?", .integer(key))
+            if let key {
+                for (split, revisions) in draft.rows { try await write(revisions, split, key) }
             }
+            return try await publish(draft, dataset, key, mark)
+        } catch {
+            if let key { _ = try? await catalogue.writer.write { db in try db.discard(key) } }
             throw error
         }
     }
@@ -88,20 +85,70 @@ struct FreezeVersion: Sendable {
         }
     }
 
+    /// Shows the version, unless one of the same content was shown meanwhile, and keeps the answer.
+    ///
+    /// - Parameter key: nil if there was one before
     private func publish(
-        _ draft: VersionDraft, _ dataset: DatasetRecord, _ key: Int64
-    ) async throws -> DatasetVersion {
-        try await catalogue.writer.write { db in
-            let earlier = try db.versions(of: dataset, "ORDER BY number DESC LIMIT 1").first
-            var message = draft.message
-            message.parent = earlier?.name.description ?? ""
-            try db.run(
-                "UPDATE versions SET state = ?, content_sha = ?, message = ? WHERE id = ?",
-                SQLValue(Int(VersionState.succeeded.rawValue)), SQLValue(draft.digest),
-                .blob(try message.encoded()), .integer(key))
-            let stored = try db.versions(of: dataset, "AND id = ?", .integer(key)).first
-            guard let stored else { throw StorageError.corrupt(what: "a version without a row") }
-            return try stored.message(db)
+        _ draft: VersionDraft, _ dataset: DatasetRecord, _ key: Int64?, _ mark: RequestMark?
+    ) async throws -> FreezeVersionResponse {
+        let now = catalogue.clock()
+        return try await catalogue.writer.write { db in
+            if let mark, let answer: FreezeVersionResponse = try db.answer(to: mark) {
+                if let key { try db.discard(key) }
+                return answer
+            }
+            let response: FreezeVersionResponse
+            if let known = try db.known(draft, dataset) {
+                if let key { try db.discard(key) }
+                response = draft.response(known, existed: true)
+            } else {
+                response = draft.response(try db.show(draft, dataset, key), existed: false)
+            }
+            if let mark { try db.remember(response, to: mark, now: now) }
+            return response
         }
+    }
+}
+
+extension VersionDraft {
+    fileprivate func response(_ version: DatasetVersion, existed: Bool) -> FreezeVersionResponse {
+        var response = FreezeVersionResponse()
+        (response.version, response.alreadyExisted) = (version, existed)
+        response.leftOut = leftOut
+        return response
+    }
+}
+
+extension Connection {
+    /// The version that has this content already.
+    fileprivate func known(
+        _ draft: VersionDraft, _ dataset: DatasetRecord
+    ) throws -> DatasetVersion? {
+        let found = try versions(of: dataset, "AND content_sha = ?", SQLValue(draft.digest))
+        return try found.first?.message(self)
+    }
+
+    /// Removes a version that nobody has seen.
+    fileprivate func discard(_ key: Int64) throws {
+        try run("DELETE FROM version_rows WHERE version_id = ?", .integer(key))
+        try run("DELETE FROM versions WHERE id = ?", .integer(key))
+    }
+
+    /// Makes a version visible whose rows are written.
+    fileprivate func show(
+        _ draft: VersionDraft, _ dataset: DatasetRecord, _ key: Int64?
+    ) throws -> DatasetVersion {
+        let earlier = try versions(of: dataset, "ORDER BY number DESC LIMIT 1").first
+        var message = draft.message
+        message.parent = earlier?.name.description ?? ""
+        // A version that was there a moment ago is gone with its dataset.
+        guard let key else { throw StorageError.corrupt(what: "a version that went away") }
+        try run(
+            "UPDATE versions SET state = ?, content_sha = ?, message = ? WHERE id = ?",
+            SQLValue(Int(VersionState.succeeded.rawValue)), SQLValue(draft.digest),
+            .blob(try message.encoded()), .integer(key))
+        let stored = try versions(of: dataset, "AND id = ?", .integer(key)).first
+        guard let stored else { throw StorageError.corrupt(what: "a version without a row") }
+        return try stored.message(self)
     }
 }

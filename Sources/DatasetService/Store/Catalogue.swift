@@ -51,30 +51,55 @@ struct Catalogue: Sendable {
         _ id: String, _ request: Request,
         _ body: @escaping @Sendable (Connection) throws -> Response
     ) async throws -> Response {
-        guard !id.isEmpty else { return try await writer.write(body) }
+        guard let mark = try RequestMark(id, request) else {
+            return try await writer.write(body)
+        }
+        let now = clock()
+        return try await writer.write { db in
+            if let answer: Response = try db.answer(to: mark) { return answer }
+            let response = try body(db)
+            try db.remember(response, to: mark, now: now)
+            return response
+        }
+    }
+}
+
+/// What a request that may be repeated is known by.
+struct RequestMark: Sendable {
+    let id: String
+    let digest: SQLValue
+
+    /// nil for a request without an id, which is not remembered.
+    init?<Request: WireMessage>(_ id: String, _ request: Request) throws {
+        guard !id.isEmpty else { return nil }
         guard UUID(uuidString: id) != nil else {
             throw DatasetError.invalid(
                 field: "request_id", seen: id, allowed: "a UUID is allowed")
         }
-        let sha = SQLValue.digest(Bytes(Request.messageName + "\n"), try request.encoded())
-        let now = clock()
-        return try await writer.write { db in
-            if let stored = try db.first(
-                "SELECT request_sha = ?, response FROM requests WHERE id = ?", sha,
-                .text(id.lowercased()), as: { ($0.bool(0), $0.blob(1)) })
-            {
-                guard stored.0 else { throw DatasetError.requestIDReused(id) }
-                return try Response(decoding: stored.1)
-            }
-            try db.run(
-                "DELETE FROM requests WHERE create_ns < ?",
-                .integer(now - Limits.requestSecondsKept * 1_000_000_000))
-            let response = try body(db)
-            try db.run(
-                "INSERT INTO requests VALUES(?, ?, ?, ?)", .text(id.lowercased()), sha,
-                .blob(try response.encoded()), .integer(now))
-            return response
-        }
+        self.id = id.lowercased()
+        digest = SQLValue.digest(Bytes(Request.messageName + "\n"), try request.encoded())
+    }
+}
+
+extension Connection {
+    /// What was answered to a request before; nil if it is new.
+    func answer<Response: WireMessage>(to mark: RequestMark) throws -> Response? {
+        let stored = try first(
+            "SELECT request_sha = ?, response FROM requests WHERE id = ?", mark.digest,
+            .text(mark.id), as: { ($0.bool(0), $0.blob(1)) })
+        guard let stored else { return nil }
+        guard stored.0 else { throw DatasetError.requestIDReused(mark.id) }
+        return try Response(decoding: stored.1)
+    }
+
+    /// Keeps an answer for a day.
+    func remember(_ response: some WireMessage, to mark: RequestMark, now: Int64) throws {
+        try run(
+            "DELETE FROM requests WHERE create_ns < ?",
+            .integer(now - Limits.requestSecondsKept * 1_000_000_000))
+        try run(
+            "INSERT INTO requests VALUES(?, ?, ?, ?)", .text(mark.id), mark.digest,
+            .blob(try response.encoded()), .integer(now))
     }
 }
 
