@@ -46,6 +46,7 @@ enum Layout {
             "TrainerTests": service.union(engine).union([
                 "DatasetService", "TrainerService", "TestSupport", "Testing",
             ]),
+            "DatasetBench": ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
             "ImagesBench": ["Base", "Images"],
             // Golden values come in safetensors files.
             "ImagesTests": [
