@@ -231,7 +231,11 @@ extension TrainingRun {
             loads = [:]
             throw .row(outage)
         }
-        if setup.recipe.badRows == .fail, let bad = rows.bad.first { throw .row(bad.fault) }
+        if setup.recipe.badRows == .fail, let bad = rows.bad.first {
+            // Read anew at the next call: somebody may have mended the row.
+            loads = [:]
+            throw .row(bad.fault)
+        }
         return rows
     }
 
