@@ -44,7 +44,8 @@ enum Layout {
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
             // The trainer reads rows from a dataset service.
             "TrainerTests": service.union(engine).union([
-                "DatasetService", "TrainerService", "TestSupport", "Testing",
+                "DatasetService", "GoldenModels", "TrainerService", "Training", "TestSupport",
+                "Testing",
             ]),
             "ImagesBench": ["Base", "Images"],
             // Golden values come in safetensors files.
