@@ -41,7 +41,7 @@ fuzz: setup ## Feed the parsers damaged input under the address sanitizer [CASES
 test-neon: ## Compare the NEON kernels with the scalar ones, under emulation
 	@scripts/test-neon.sh
 
-test-peers: ## Load adapters and merged models of ours with PEFT and transformers
+test-peers: ## Read adapters, merged models and logs of ours with PEFT, transformers, TensorBoard
 	@scripts/setup.sh peers
 	@scripts/test-peers.sh
 

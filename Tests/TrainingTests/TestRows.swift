@@ -117,7 +117,7 @@ struct TinyRun {
         return (try recipe.validated(for: ModelOutline(model), rows: facts), facts)
     }
 
-    func setup() throws -> RunSetup {
+    func setup(on model: LoadedModel = TinyModel.loaded) throws -> RunSetup {
         let (checked, facts) = try checked()
         var setup = RunSetup(
             checked, model, rows: (rows, facts), encoder(),

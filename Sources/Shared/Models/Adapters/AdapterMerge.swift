@@ -25,6 +25,8 @@ package struct AdapterMerge {
     /// The type of changed weights; nil for that in which the base stores them, or the type of the
     /// model's rows where it stores them quantised.
     package var type: DType?
+    /// Whether parameters that the adapter holds are written in their own types.
+    private var keepsTypes = false
     /// The most bytes of tensors in a file.
     package var shardBytesMax = 5_000_000_000
 
@@ -49,7 +51,7 @@ package struct AdapterMerge {
                 parameters[whole.parameter].map { (whole.name, $0) }
             })
         self.init(Adapter(AdapterSpec(targets: .names([])), sites, values), in: model, base: base)
-        type = model.plan.type
+        keepsTypes = true
     }
 
     /// Writes the merged model, and all other files of the base, to a folder.
@@ -57,7 +59,7 @@ package struct AdapterMerge {
     package func write(to folder: String) throws(AdapterError) {
         let source: Checkpoint
         do { source = try Checkpoint(folder: base) } catch { throw .file(error) }
-        let plan = try MergePlan(source, adapter, model, type)
+        let plan = try MergePlan(source, adapter, model, type, keepsTypes: keepsTypes)
         try plan.write(to: folder, shardBytesMax: shardBytesMax)
         try OtherFiles(base).copy(to: folder, isUnpacked: plan.isUnpacked)
     }

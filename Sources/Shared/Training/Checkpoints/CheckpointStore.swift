@@ -43,7 +43,8 @@ package struct CheckpointStore: Sendable {
     /// Removes what interrupted writing left behind.
     package func sweep() {
         for name in SyncedFolder.names(in: folder)
-        where name.hasPrefix(".") && (name.hasSuffix(Self.partial) || name.hasPrefix(Self.removed)) {
+        where name.hasPrefix(".") && (name.hasSuffix(Self.partial) || name.hasPrefix(Self.removed))
+        {
             SyncedFolder.remove("\(folder)/\(name)")
         }
     }

@@ -152,7 +152,9 @@ extension TrainingRecipe {
         else { return [:] }
         let pairs = root.members.map { key, value in
             let text = String(decoding: value.printed(), as: UTF8.self)
-            return (key.string ?? "", text.split(whereSeparator: \.isWhitespace).joined(separator: " "))
+            return (
+                key.string ?? "", text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            )
         }
         return Dictionary(pairs, uniquingKeysWith: { $1 })
     }

@@ -1,6 +1,7 @@
 import Layers
 package import Models
 import Numerics
+import TensorFiles
 import Text
 
 /// What a recipe is checked against: the layers of a model without their numbers.
@@ -71,6 +72,50 @@ package struct ModelOutline: Sendable, Hashable {
             },
             lengthMax: model.model.decoder.config.lengthMax,
             takesImages: chat.tokenizer.id(of: chat.format.image.token) != nil)
+    }
+
+    /// The outline of a model in a folder: headers of files are read and no weights, so that a
+    /// model larger than this machine has one too. Checkpoints that store packed weights have to
+    /// be loaded for theirs.
+    /// - Parameter folder: with `config.json`, safetensors files and a tokenizer
+    package init(folder: String) throws(ModelError) {
+        let config = try ModelFiles(folder).config()
+        let family = try ModelFamily.of(config)
+        let chat = try InputEncoder(folder: folder).chat
+        let tensors = try Self.tensors(in: folder)
+        var (layers, parameters) = ([Layer](), [Parameter]())
+        for tensor in tensors {
+            guard let name = family.name(tensor.name) else { continue }
+            let count = tensor.shape.reduce(1, *)
+            parameters.append(Parameter(name: name, count: count))
+            guard name.hasSuffix(".weight"), tensor.shape.count > 1, !Self.isTable(name) else {
+                continue
+            }
+            layers.append(Layer(path: String(name.dropLast(7)), stored: tensor.shape))
+        }
+        let text = config.object("text_config") ?? config
+        let length = try text.count("max_position_embeddings", or: 4096)
+        let hasWindow = text["sliding_window"] != nil
+        let window = hasWindow ? try text.count("sliding_window", or: length) : length
+        self.init(
+            layers: layers, parameters: parameters,
+            lengthMax: min(length, window),
+            takesImages: chat.tokenizer.id(of: chat.format.image.token) != nil)
+    }
+
+    private static func tensors(in folder: String) throws(ModelError) -> [StoredTensor] {
+        do throws(TensorFileError) {
+            return try Checkpoint(folder: folder).tensors
+        } catch {
+            throw .weights(.file(error))
+        }
+    }
+
+    /// Whether a weight is looked up by row instead of multiplied with.
+    private static func isTable(_ name: String) -> Bool {
+        ["embed_tokens", "position_embedding", "tok_embeddings"].contains {
+            name.hasSuffix(".\($0).weight")
+        }
     }
 
     /// Elements of all parameters.

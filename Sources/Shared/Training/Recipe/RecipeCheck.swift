@@ -78,7 +78,8 @@ private struct RecipeCheck {
         require(
             (1...65_536).contains(batch.rowsPerStep), "batch.rows_per_step", batch.rowsPerStep,
             "1 to 65536")
-        require(recipe.epochs > 0 && recipe.epochs <= 1000, "epochs", recipe.epochs, "above 0 to 1000")
+        require(
+            recipe.epochs > 0 && recipe.epochs <= 1000, "epochs", recipe.epochs, "above 0 to 1000")
         advise((2...5).contains(recipe.epochs), "epochs", recipe.epochs, "usually 2 to 5")
         let stopping = recipe.earlyStopping
         require(
@@ -103,7 +104,8 @@ private struct RecipeCheck {
     mutating func adapters() {
         guard recipe.method != .full else { return }
         let adapter = recipe.adapter
-        alpha(adapter.alpha, "adapter.alpha")
+        // A rank that cannot work is told of by itself, not by the alpha that follows from it.
+        if adapter.rank > 0 { alpha(adapter.alpha, "adapter.alpha") }
         require(
             adapter.dropout >= 0 && adapter.dropout < 1, "adapter.dropout", adapter.dropout,
             "0 to below 1")

@@ -72,7 +72,9 @@ package struct TrainerState: Sendable, Hashable {
         guard let list = root["log_history"], list.isArray else { return nil }
         var history: [LogEntry] = []
         for node in list.elements {
-            guard let step = node["step"]?.int, let epoch = node["epoch"]?.double else { return nil }
+            guard let step = node["step"]?.int, let epoch = node["epoch"]?.double else {
+                return nil
+            }
             let values = node.members.compactMap { key, value in
                 value.double.map { LogEntry.Value(key.string ?? "", $0) }
             }.filter { $0.name != "step" && $0.name != "epoch" }

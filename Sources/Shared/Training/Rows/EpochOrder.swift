@@ -92,6 +92,33 @@ package struct RunOrder: Sendable {
     }
 }
 
+extension RunOrder {
+    /// The micro-batch with the most tokens of the first epochs, and the most micro-batches of a
+    /// step.
+    /// - Parameters:
+    ///   - tokensMax: of a micro-batch
+    ///   - epochsMax: how many epochs are looked through
+    /// - Returns: its rows, as places in the lengths
+    package func worst(
+        tokensMax: Int, epochsMax: Int = 8
+    ) -> (rows: [Int], tokens: Int, microBatches: Int) {
+        var order = self
+        var worst = (rows: [Int](), tokens: 0, microBatches: 0)
+        for step in 0..<min(steps, epochsMax * stepsPerEpoch) {
+            let rows = order.rows(of: step)
+            let batches = MicroBatches.cut(rows.map { lengths[$0] }, tokensMax: tokensMax)
+            worst.microBatches = max(worst.microBatches, batches.count)
+            for batch in batches {
+                let tokens = rows[batch].reduce(0) { $0 + lengths[$1] }
+                if tokens > worst.tokens {
+                    (worst.rows, worst.tokens) = (Array(rows[batch]), tokens)
+                }
+            }
+        }
+        return worst
+    }
+}
+
 /// Cuts rows into micro-batches.
 package enum MicroBatches {
     /// Rows one after another, as many as fit; a row that is longer goes alone.

@@ -70,7 +70,8 @@ extension TrainingRun {
     }
 
     private func load(_ rows: [RowFacts]) -> RowLoad {
-        RowLoad(RowLoad.Request(.validation, epoch: 0, rows: rows), from: setup.source, setup.encoder)
+        RowLoad(
+            RowLoad.Request(.validation, epoch: 0, rows: rows), from: setup.source, setup.encoder)
     }
 
     /// Compares with the best so far.

@@ -58,8 +58,7 @@ package struct RunSetup {
     /// What training starts from; nil for a fresh adapter, or the model's own parameters.
     package var start: TrainedWeights?
     /// Measures metrics of the task at each evaluation; nil where the loss is all.
-    package var taskMetrics:
-        (@Sendable (TrainedWeights, Int) throws(RowFault) -> [String: Double])?
+    package var taskMetrics: (@Sendable (TrainedWeights, Int) throws(RowFault) -> [String: Double])?
 
     /// - Parameters:
     ///   - recipe: checked for this model and these rows
@@ -80,7 +79,8 @@ package struct RunSetup {
         var hash = SHA256()
         for split in RowSplit.allCases {
             for row in facts[split] {
-                let line = "\(split.rawValue)\t\(row.index)\t\(row.id)\t\(row.tokens)\t"
+                let line =
+                    "\(split.rawValue)\t\(row.index)\t\(row.id)\t\(row.tokens)\t"
                     + "\(row.shortening)\n"
                 Array(line.utf8).withUnsafeBytes { hash.update($0) }
             }

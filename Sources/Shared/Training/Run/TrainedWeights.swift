@@ -131,7 +131,8 @@ extension NamedTensors {
         var ordered = NamedTensors()
         for (name, tensor) in self {
             guard let value = values[name], value.shape == tensor.shape else {
-                throw .unreadable(file: "the weights", why: "\(name) is missing or has another shape")
+                throw .unreadable(
+                    file: "the weights", why: "\(name) is missing or has another shape")
             }
             ordered[name] = value
         }

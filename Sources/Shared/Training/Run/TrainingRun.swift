@@ -59,7 +59,9 @@ package struct TrainingRun {
         (state, history) = (RunState(), [])
         setup.store?.sweep()
         if let checkpoint {
-            do throws(CheckpointError) { try restore(checkpoint) } catch { throw .checkpoint(error) }
+            do throws(CheckpointError) { try restore(checkpoint) } catch {
+                throw .checkpoint(error)
+            }
         }
     }
 
@@ -146,8 +148,10 @@ extension TrainingRun {
     private var isCheckpointDue: Bool {
         guard setup.store != nil else { return false }
         if state.isBestUnsaved { return true }
-        return state.checkpointedStep < state.step
-            && isDue(every: setup.recipe.checkpointIntervalSteps)
+        // One that a pause wrote between a step and its evaluation lacks the evaluation.
+        let saved = savedState ?? RunState()
+        return isDue(every: setup.recipe.checkpointIntervalSteps)
+            && (saved.step < state.step || saved.evaluatedStep < state.evaluatedStep)
     }
 }
 
