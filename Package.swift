@@ -89,6 +89,7 @@ let package = Package(
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Images", "Text"]),
+        shared("Evaluation", ["Base", "Quality", "Text"]),
         shared(
             "Training",
             ["Base", "Digests", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
@@ -98,8 +99,8 @@ let package = Package(
         service(
             "TrainerService",
             [
-                "Digests", "Generation", "Images", "Layers", "Models", "Numerics", "Resources",
-                "Storage", "TensorFiles", "Text", "Training",
+                "Digests", "Evaluation", "Generation", "Images", "Layers", "Models", "Numerics",
+                "Quality", "Resources", "Storage", "TensorFiles", "Text", "Training",
             ]),
         service(
             "InferenceService",

@@ -55,6 +55,12 @@ enum TrainerServer {
         router.register(Training.listModels, needs: .reader) { request, _ in
             try await registry.list(request)
         }
+        router.register(Training.getEvaluation, needs: .reader) { request, _ in
+            try await registry.store.get(request)
+        }
+        router.register(Training.compareEvaluations, needs: .reader) { request, _ in
+            try await registry.store.compare(request)
+        }
         router.register(Training.fetchArtifact, needs: .reader) { request, _, responses in
             try await FetchArtifact(request, registry).run(to: responses)
         }
@@ -62,6 +68,14 @@ enum TrainerServer {
 
     private static func registerRows(_ shop: TrainerShop, _ router: inout Router) {
         let preview = PreviewExample(shop: shop)
+        let estimate = EstimateJob(shop: shop)
+        let advise = AdviseTuning(shop: shop)
+        router.register(Training.estimateJob, needs: .trainer) { request, _ in
+            try await estimate(request)
+        }
+        router.register(Training.adviseTuning, needs: .reader) { request, _ in
+            try await advise(request)
+        }
         router.register(Training.previewExample, needs: .trainer) { request, _ in
             try await preview(request)
         }

@@ -23,6 +23,7 @@ enum Layout {
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
             "Quality": ["Base", "Text", "Images"],
+            "Evaluation": ["Base", "Text", "Quality"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "Training": models.union(["Models", "Digests"]),
@@ -55,7 +56,7 @@ enum Layout {
             "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
-            "TrainerService": service.union(engine).union(["Training"]),
+            "TrainerService": service.union(engine).union(["Training", "Evaluation"]),
             "InferenceService": service.union(engine),
         ]
     }()

@@ -44,8 +44,11 @@ struct FetchArtifact: Sendable {
                 throw ResourceError.notFound(
                     type: "fovea.trainer.v1.ArtifactSummary", name: request.name)
             }
-            let name = try CheckpointName(known.lineage?.checkpoint ?? "", field: "name")
-            let files = try ArtifactFiles(folder: try folder(of: name, store), kind: known.kind)
+            var own = "\(store.folder(of: job.name))/artifacts/\(path.parts[1])"
+            if let checkpoint = known.lineage?.checkpoint, !checkpoint.isEmpty {
+                own = try folder(of: CheckpointName(checkpoint, field: "name"), store)
+            }
+            let files = try ArtifactFiles(folder: own, kind: known.kind)
             let seen = files.summary(named: known.name, nil).contentSha256
             guard seen == known.contentSha256 else {
                 throw TrainerError.digestMismatch(

@@ -41,6 +41,7 @@ struct RowLibrary: Sendable {
         try makeRoom(for: version)
         var request = StreamExamplesRequest()
         (request.version, request.split) = (version.name, split)
+        request.includeAttributes = true
         let stream = try await datasets.rows(request)
         defer { stream.cancel() }
         var writer = try RowPackWriter(path)
@@ -61,6 +62,25 @@ struct RowLibrary: Sendable {
                 why: "the stream of rows ended after \(count) of \(expected)")
         }
         try writer.finish()
+    }
+
+    /// A row with its images, fetched where the cache has no room for them.
+    func whole(
+        _ pack: RowPack, _ index: Int, of split: SplitKind, _ version: DatasetVersion
+    ) async throws -> StreamedExample {
+        guard case .example(let row)? = try pack.row(index).part else {
+            throw RowPackError.damaged(row: index)
+        }
+        guard row.images.contains(where: \.content.isEmpty) else { return row }
+        var request = StreamExamplesRequest()
+        (request.version, request.split, request.rowCountMax) = (version.name, split, 1)
+        if index > 0 { request.cursor = try pack.row(index - 1).cursor }
+        let stream = try await datasets.rows(request)
+        defer { stream.cancel() }
+        while let response = try await datasets.next(stream) {
+            if case .example(let row)? = response.part { return row }
+        }
+        throw TrainerError.datasetsUnavailable(why: "the stream ended without the row")
     }
 
     /// The row with upright sizes of its images, which the model sees.

@@ -31,7 +31,18 @@ struct TrainerShop: WorkShop {
         if spec.currency.isEmpty { spec.currency = "USD" }
         switch spec.work {
         case .train(let train)?: return try await checked(train, in: spec)
-        case .baseline?, .evaluate?: throw TrainerError.notBuilt(what: "measuring answers")
+        case .baseline(var baseline)?:
+            let parts = try await parts(baseline)
+            baseline.datasetVersion = parts.version.name
+            (baseline.prompts, baseline.shotCounts) = parts.plan.asked
+            spec.work = .baseline(baseline)
+            return CheckedJob(spec: spec, lineage: parts.lineage)
+        case .evaluate(var evaluate)?:
+            let parts = try await parts(evaluate)
+            evaluate.datasetVersion = parts.version.name
+            evaluate.split = parts.plan.split.plainName.lowercased()
+            spec.work = .evaluate(evaluate)
+            return CheckedJob(spec: spec, lineage: parts.lineage)
         case .quantize?: throw TrainerError.notBuilt(what: "quantising")
         case .merge?: throw TrainerError.notBuilt(what: "merging")
         case nil: throw ResourceError.required(field: "spec.work")
@@ -39,10 +50,15 @@ struct TrainerShop: WorkShop {
     }
 
     func work(for order: JobOrder) async throws -> any JobWork {
-        guard case .train(let spec)? = order.spec.work else {
-            throw TrainerError.notBuilt(what: order.spec.workName)
+        switch order.spec.work {
+        case .train(let spec)?:
+            return TrainWork(order, try await waiting(order) { try await parts(spec) }, library)
+        case .baseline(let spec)?:
+            return MeasureWork(order, try await waiting(order) { try await parts(spec) }, library)
+        case .evaluate(let spec)?:
+            return MeasureWork(order, try await waiting(order) { try await parts(spec) }, library)
+        default: throw TrainerError.notBuilt(what: order.spec.workName)
         }
-        return TrainWork(order, try await waiting(order) { try await parts(spec) }, library)
     }
 
     /// Tries again while the dataset service cannot be reached and nobody wants the job to stop.
@@ -86,14 +102,7 @@ struct TrainerShop: WorkShop {
 
     /// Splits that training cannot do without.
     private func check(_ version: DatasetVersion, _ parts: TrainWork.Parts) throws {
-        for split in [SplitKind.train, .validation] {
-            let rows = version.splits.first { $0.split == split }?.exampleCount ?? 0
-            guard rows > 0 else {
-                throw TrainerError.splitTooSmall(
-                    version: version.name, split: split.plainName.lowercased(), rows: Int(rows),
-                    rowsMin: 1)
-            }
-        }
+        for split in [SplitKind.train, .validation] { try checkRows(split, version) }
         if parts.spec.augment == true {
             throw TrainerError.notBuilt(what: "augmentation while training")
         }
@@ -129,14 +138,55 @@ struct TrainerShop: WorkShop {
         return TrainWork.Parts(
             spec: spec, recipe: try RecipeReader(spec).recipe(), model: model,
             shape: try registry.shape(of: model), version: version,
-            start: try await start(spec, of: model), backend: backend)
+            start: try await folder(
+                ofAdapter: spec.initialAdapter, field: "spec.train.initial_adapter", of: model),
+            backend: backend)
     }
 
-    /// The folder of the adapter that training starts from.
-    private func start(_ spec: TrainSpec, of model: ModelRecord) async throws -> String? {
-        guard !spec.initialAdapter.isEmpty else { return nil }
-        let name = try CheckpointName(
-            spec.initialAdapter, field: "spec.train.initial_adapter")
+    // MARK: Measuring
+
+    private func parts(_ spec: BaselineSpec) async throws -> MeasureWork.Parts {
+        let model = try await registry.model(ModelName(spec.model, field: "spec.baseline.model"))
+        let version = try await library.datasets.version(
+            VersionName(spec.datasetVersion, field: "spec.baseline.dataset_version"))
+        let plan = try MeasurePlan(spec, version)
+        try checkRows(plan.split, version)
+        return MeasureWork.Parts(
+            plan: plan, target: .with { $0.model = "\(model.name)" }, model: model,
+            version: version, adapter: nil, backend: backend)
+    }
+
+    private func parts(_ spec: EvaluateSpec) async throws -> MeasureWork.Parts {
+        guard let target = spec.target else {
+            throw ResourceError.required(field: "spec.evaluate.target")
+        }
+        let model = try await registry.model(
+            ModelName(target.model, field: "spec.evaluate.target.model"))
+        let version = try await library.datasets.version(
+            VersionName(spec.datasetVersion, field: "spec.evaluate.dataset_version"))
+        let plan = try MeasurePlan(spec)
+        try checkRows(plan.split, version)
+        let adapter = try await folder(
+            ofAdapter: target.adapter, field: "spec.evaluate.target.adapter", of: model)
+        return MeasureWork.Parts(
+            plan: plan, target: target, model: model, version: version, adapter: adapter,
+            backend: backend)
+    }
+
+    private func checkRows(_ split: SplitKind, _ version: DatasetVersion) throws(TrainerError) {
+        let rows = version.splits.first { $0.split == split }?.exampleCount ?? 0
+        guard rows > 0 else {
+            throw .splitTooSmall(
+                version: version.name, split: split.plainName.lowercased(), rows: 0, rowsMin: 1)
+        }
+    }
+
+    /// The folder of a checkpoint's adapter; nil where none is named.
+    private func folder(
+        ofAdapter text: String, field: String, of model: ModelRecord
+    ) async throws -> String? {
+        guard !text.isEmpty else { return nil }
+        let name = try CheckpointName(text, field: field)
         let job = try await store.reader.read { db in try db.job(name.job) }
         let base = job.stored.lineage?.modelSha256 ?? ""
         guard base == model.message.modelSha256 else {
@@ -149,6 +199,29 @@ struct TrainerShop: WorkShop {
                 type: "fovea.trainer.v1.Checkpoint", name: "\(name)")
         }
         return path
+    }
+}
+
+extension MeasureWork.Parts {
+    fileprivate var lineage: Lineage {
+        var lineage = Lineage(
+            model.message, version, job: JobName(id: ""), seed: plan.seed,
+            base: target.baseWeightFormat)
+        lineage.job = ""
+        return lineage
+    }
+}
+
+extension MeasurePlan {
+    /// Prompts and numbers of shots with the defaults in their place.
+    fileprivate var asked: ([PromptVariant], [UInt32]) {
+        var prompts: [PromptVariant] = []
+        var shots: [UInt32] = []
+        for variant in variants {
+            if !prompts.contains(variant.prompt) { prompts.append(variant.prompt) }
+            if !shots.contains(UInt32(variant.shots)) { shots.append(UInt32(variant.shots)) }
+        }
+        return (prompts, shots)
     }
 }
 
