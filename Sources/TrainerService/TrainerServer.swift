@@ -58,9 +58,6 @@ enum TrainerServer {
         router.register(Training.getEvaluation, needs: .reader) { request, _ in
             try await registry.store.get(request)
         }
-        router.register(Training.compareEvaluations, needs: .reader) { request, _ in
-            try await registry.store.compare(request)
-        }
         router.register(Training.fetchArtifact, needs: .reader) { request, _, responses in
             try await FetchArtifact(request, registry).run(to: responses)
         }
@@ -71,13 +68,16 @@ enum TrainerServer {
         let estimate = EstimateJob(shop: shop)
         let advise = AdviseTuning(shop: shop)
         router.register(Training.estimateJob, needs: .trainer) { request, _ in
-            try await estimate(request)
+            try await shop.desk.run { try await estimate(request) }
+        }
+        router.register(Training.compareEvaluations, needs: .reader) { request, _ in
+            try await shop.desk.run { try await shop.registry.store.compare(request) }
         }
         router.register(Training.adviseTuning, needs: .reader) { request, _ in
-            try await advise(request)
+            try await shop.desk.run { try await advise(request) }
         }
         router.register(Training.previewExample, needs: .trainer) { request, _ in
-            try await preview(request)
+            try await shop.desk.run { try await preview(request) }
         }
     }
 

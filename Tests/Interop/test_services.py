@@ -32,6 +32,12 @@ IMPLEMENTED: set[str] = {
         "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset",
         "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "FreezeVersion",
         "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples")
+} | {
+    f"fovea.trainer.v1.Training.{method}"
+    for method in (
+        "RegisterModel", "GetModel", "ListModels", "EstimateJob", "PreviewExample", "CreateJob",
+        "GetJob", "ListJobs", "WatchJob", "CancelJob", "PauseJob", "ResumeJob", "ListCheckpoints",
+        "GetEvaluation", "CompareEvaluations", "AdviseTuning", "FetchArtifact")
 }
 
 

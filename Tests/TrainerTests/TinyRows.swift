@@ -50,8 +50,8 @@ final class TinyDatasets {
                 try await Task.sleep(for: .milliseconds(5))
             }
         }
-        server = made
-        _ = try made?.listen(on: .unix(path: socket))
+        server = try made ?? Self.server(folder)
+        _ = try server?.listen(on: .unix(path: socket))
     }
 
     func close() async {

@@ -11,7 +11,9 @@ import Training
 
 /// Memory of this machine.
 enum HostMemory {
-    static var bytes: Int { Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))) }
+    static var bytes: Int {
+        Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
 }
 
 /// `EstimateJob`: what a training job needs, by part, from the rows that it will see.

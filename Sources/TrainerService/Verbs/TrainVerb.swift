@@ -65,7 +65,14 @@ extension Verb {
     ) { try await TrainVerb($0).preview() }
 }
 
-/// `train` and `preview`.
+extension Verb {
+    static let estimate = Verb(
+        "estimate", "Say whether a job fits, and what it costs.",
+        options: recipeOptions + trainerOptions
+    ) { try await TrainVerb($0).estimate() }
+}
+
+/// `train`, `estimate` and `preview`.
 struct TrainVerb: Sendable {
     private let verb: TrainerVerb
     private var invocation: Invocation { verb.invocation }
@@ -80,25 +87,13 @@ struct TrainVerb: Sendable {
         request.requestID = UUID().uuidString
         request.validateOnly = settings.flag("validate-only")
         request.spec = try spec()
-        let job = try await invocation.withClient { [verb, request] client in
-            try await client.call(Training.createJob, request, options: verb.options)
-        }
-        guard settings.flag("watch"), !request.validateOnly else {
-            invocation.printResult(job.fields)
-            return .success
-        }
-        let state = try await invocation.withClient { client in
-            try await WatchVerb(invocation).follow(job.name, after: 0, client)
-        }
-        return state == .succeeded ? .success : .failure
+        return try await verb.create(request)
     }
 
     private func spec() throws(UsageError) -> JobSpec {
         var train = TrainSpec()
         train.model = "models/\(try required("model"))"
-        let words = try required("dataset").split(separator: "/").map(String.init)
-        let version = words.count > 1 ? words[1] : "latest"
-        train.datasetVersion = "datasets/\(words.first ?? "")/versions/\(version)"
+        train.datasetVersion = VersionWords.name(try required("dataset"))
         train.method = settings.text("method").flatMap { .init(plainName: $0) } ?? .lora
         if let rank = settings.integer("rank") {
             train.adapter = .with { $0.rank = UInt32(clamping: rank) }
@@ -128,6 +123,29 @@ struct TrainVerb: Sendable {
             throw .missing(option: "--\(option)", why: "training needs it")
         }
         return text
+    }
+
+    func estimate() async throws -> Verb.Outcome {
+        let spec = try spec()
+        let answer = try await invocation.withClient { [verb] client in
+            try await client.call(
+                Training.estimateJob, .with { $0.spec = spec }, options: verb.options)
+        }
+        let estimate = answer.estimate ?? JobEstimate()
+        let parts = estimate.memory.map { share in
+            (share.part.plainName.lowercased(), "\(share.hostBytes)")
+        }
+        let devices = estimate.devices.map { ("fits \($0.device)", "\($0.fits)") }
+        invocation.printResult(
+            parts + [("peak_bytes", "\(estimate.peakHostBytes)")] + devices + [
+                ("steps", "\(estimate.stepCount)"),
+                ("trained_parameters", "\(estimate.trainedParameterCount)"),
+                ("running_seconds", "\(estimate.runningSeconds)"),
+                ("cost", "\(estimate.cost) \(estimate.currency)"),
+                ("problems", answer.problems.map(\.message).joined(separator: "; ")),
+                ("notes", answer.notes.map(\.message).joined(separator: "; ")),
+            ])
+        return estimate.fits && answer.problems.isEmpty ? .success : .failure
     }
 
     func preview() async throws -> Verb.Outcome {

@@ -21,16 +21,16 @@ extension Verb {
 
     static let ofTrainer: [Verb] = [
         models,
-        .later("estimate", "Say whether a job fits, and what it costs."),
+        estimate,
         preview,
-        .later("baseline", "Measure a model before training."),
+        baseline,
         train,
-        .later("evaluate", "Measure an adapter or a model."),
+        evaluate,
         .later("quantize", "Make a smaller model."),
         .later("merge", "Merge an adapter into its model."),
         watch, jobs, cancel, pause, resume,
-        .later("compare", "Compare two evaluations."),
-        .later("advise", "Say whether tuning is worth it."),
+        compare,
+        advise,
         export, BenchVerb.verb,
     ]
 
@@ -116,6 +116,21 @@ struct TrainerVerb: Sendable {
         }
         invocation.printResult(job.fields)
         return .success
+    }
+
+    /// Creates a job and shows it, or follows it to its end where that is asked for.
+    func create(_ request: CreateJobRequest) async throws -> Verb.Outcome {
+        let job = try await invocation.withClient { [options] client in
+            try await client.call(Training.createJob, request, options: options)
+        }
+        guard invocation.settings.flag("watch"), !request.validateOnly else {
+            invocation.printResult(job.fields)
+            return .success
+        }
+        let state = try await invocation.withClient { client in
+            try await WatchVerb(invocation).follow(job.name, after: 0, client)
+        }
+        return state == .succeeded ? .success : .failure
     }
 
     func cancel() async throws -> Verb.Outcome {

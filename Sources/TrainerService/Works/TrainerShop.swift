@@ -13,11 +13,16 @@ struct TrainerShop: WorkShop {
     let backend: CPUBackend
     /// In US dollars an hour, where the spec says nothing else.
     let pricePerHour: Double
+    let desk = Desk()
 
     var devices: [String] { ["cpu"] }
     private var store: TrainerStore { registry.store }
 
     func checked(_ spec: JobSpec) async throws -> CheckedJob {
+        try await desk.run { try await check(spec) }
+    }
+
+    private func check(_ spec: JobSpec) async throws -> CheckedJob {
         var spec = spec
         if spec.device.isEmpty { spec.device = devices[0] }
         guard devices.contains(spec.device) else {
