@@ -254,9 +254,10 @@ extension Distribution {
         mean = sum / Double(sorted.count)
         let squares = sorted.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
         standardDeviation = (squares / Double(max(sorted.count - 1, 1))).squareRoot()
-        quantiles = [0, 0.05, 0.25, 0.5, 0.75, 0.95].map { share in
-            Double(sorted[Int(share * Double(sorted.count - 1))])
-        } + [Double(last)]
+        quantiles =
+            [0, 0.05, 0.25, 0.5, 0.75, 0.95].map { share in
+                Double(sorted[Int(share * Double(sorted.count - 1))])
+            } + [Double(last)]
     }
 }
 

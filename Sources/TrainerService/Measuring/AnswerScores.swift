@@ -50,7 +50,8 @@ struct AnswerScores {
             wrongPointers = pairs.map { _ in [] }
             let report = read.isEmpty ? [] : GenerationReport(read, bootstrap: bootstrap).estimates
             let exact = Share(rows.count { $0 == 1 }, of: rows.count, level: bootstrap.level)
-            estimates = [Estimate("exact_match", exact)].compactMap { $0 }
+            estimates =
+                [Estimate("exact_match", exact)].compactMap { $0 }
                 + report.filter { $0.name != "exact_match" }
         }
     }

@@ -1,4 +1,5 @@
 import Base
+import Evaluation
 import Foundation
 import Messages
 import Models
@@ -188,7 +189,7 @@ final class TrainWork: JobWork {
             turn.events = [.step(Messages.StepMeasures(measures))] + measures.warnings
         case .evaluation(let measures):
             turn.progress?.phase = "evaluating"
-            turn.events = [.evaluation(EvaluationEvent(measures))]
+            turn.events = [.evaluation(EvaluationEvent(measures))] + overfitting(run)
         case .checkpoint(let record):
             turn.events = [.checkpoint(message(record))]
         case .stopped(.finished): turn.isLast = true
@@ -199,6 +200,27 @@ final class TrainWork: JobWork {
         case .stopped(.paused), .stopped(.cancelled): throw JobControl.Interrupted()
         }
         return turn
+    }
+
+    /// A warning where the train loss falls while that of the validation rows does not.
+    private func overfitting(_ run: TrainingRun) -> [JobEvent.Body] {
+        func points(_ name: String) -> [OverfittingWatch.Point] {
+            run.history.compactMap { entry in
+                entry[name].map { OverfittingWatch.Point(step: entry.step, loss: $0) }
+            }
+        }
+        let evidence = OverfittingWatch().check(
+            train: points("loss"), validation: points("eval_loss"))
+        guard let evidence else { return [] }
+        var warning = WarningEvent()
+        warning.step = UInt64(run.state.step)
+        warning.evidence = evidence.estimates.map { Measure($0) }
+        warning.problem = Problem(
+            .overfitting, field: "spec.train.epochs", seen: "\(evidence.validationLoss)",
+            allowed: "\(evidence.bestValidationLoss), the best, of step \(evidence.bestStep)",
+            "the train loss falls while that of the validation rows does not; the best checkpoint"
+                + " is kept")
+        return [.warning(warning)]
     }
 
     func save() throws -> [JobEvent.Body] {
