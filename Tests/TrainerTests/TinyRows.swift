@@ -5,7 +5,6 @@ import Images
 import Messages
 import Numerics
 import RPC
-import Storage
 import TestSupport
 
 @testable import DatasetService
@@ -14,16 +13,17 @@ import TestSupport
 /// A dataset service in this process, with a frozen version of small pictures.
 final class TinyDatasets {
     let folder: String
+    private var data: String
     private var server: Server?
     private(set) var client: Client
     let socket: String
 
     init() async throws {
         folder = "/tmp/fovea-rows-\(UUID().uuidString.prefix(8))"
-        socket = "\(folder)/d.sock"
+        (socket, data) = ("\(folder)/d.sock", "\(folder)/data")
         try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        let server = try Self.server(folder)
+            atPath: data, withIntermediateDirectories: true)
+        let server = try Self.server(data)
         _ = try server.listen(on: .unix(path: socket))
         self.server = server
         client = Client(.unix(path: socket))
@@ -41,17 +41,15 @@ final class TinyDatasets {
         server = nil
     }
 
-    /// Brings it back on the same folder and socket.
-    func restart() async throws {
-        var made: Server?
-        // The folder is free once the last thread of the first service has let go of it.
-        for _ in 0..<1_000 where made == nil {
-            do { made = try Self.server(folder) } catch StorageError.inUse {
-                try await Task.sleep(for: .milliseconds(5))
-            }
-        }
-        server = try made ?? Self.server(folder)
-        _ = try server?.listen(on: .unix(path: socket))
+    /// Brings it back on the same socket, with what is on the disk: a copy, since threads of the
+    /// first service may still hold its folder.
+    func restart() throws {
+        let copy = "\(data)-again"
+        try FileManager.default.copyItem(atPath: data, toPath: copy)
+        data = copy
+        let server = try Self.server(data)
+        _ = try server.listen(on: .unix(path: socket))
+        self.server = server
     }
 
     func close() async {

@@ -85,7 +85,7 @@ struct TrainTests {
             guard case .progress(let progress)? = event.body else { return event.step == 8 }
             return progress.phase.contains("waiting")
         }
-        try await datasets.restart()
+        try datasets.restart()
         let events = try await trainer.harness.events("broken")
         #expect(events.states.last == .succeeded)
         #expect(events.losses == whole.losses)
