@@ -164,8 +164,8 @@ let package = Package(
         tests(
             "TrainerTests",
             [
-                "Base", "DatasetService", "Digests", "Messages", "Operation", "RPC", "Resources",
-                "Storage", "TestSupport", "TrainerService",
+                "Base", "DatasetService", "Digests", "GoldenModels", "Images", "Messages",
+                "Operation", "RPC", "Resources", "Storage", "TestSupport", "TrainerService",
             ]),
         tests(
             "TrainingTests",

@@ -35,6 +35,12 @@ IMPLEMENTED: set[str] = {
         "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples",
         "PutGuidelines", "ListAnnotationTasks", "SubmitAnnotation", "GetAgreement",
         "ListDisagreements", "Adjudicate")
+} | {
+    f"fovea.trainer.v1.Training.{method}"
+    for method in (
+        "RegisterModel", "GetModel", "ListModels", "EstimateJob", "PreviewExample", "CreateJob",
+        "GetJob", "ListJobs", "WatchJob", "CancelJob", "PauseJob", "ResumeJob", "ListCheckpoints",
+        "GetEvaluation", "CompareEvaluations", "AdviseTuning", "FetchArtifact")
 }
 
 

@@ -45,7 +45,8 @@ enum Layout {
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
             // The trainer reads rows from a dataset service.
             "TrainerTests": service.union(engine).union([
-                "DatasetService", "TrainerService", "TestSupport", "Testing",
+                "DatasetService", "GoldenModels", "TrainerService", "Training", "TestSupport",
+                "Testing",
             ]),
             "DatasetBench": ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
             "ImagesBench": ["Base", "Images"],

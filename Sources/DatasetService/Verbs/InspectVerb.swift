@@ -180,7 +180,7 @@ struct InspectionText {
 
     /// Members of a JSON object.
     func write(_ json: inout JSONText) {
-        for (name, value) in fields { DatasetVerb.write(name, value, &json) }
+        for (name, value) in fields { json.field(name, value) }
         json.key("balance")
         json.array { json in
             for row in report.balance {

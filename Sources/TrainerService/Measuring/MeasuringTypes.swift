@@ -1,0 +1,7 @@
+import Generation
+import Quality
+
+// Names that the contract has too; see RunTypes.
+
+typealias JSONAnswerSchema = AnswerSchema
+typealias AnswerFinish = FinishReason
