@@ -35,6 +35,7 @@ let package = Package(
     name: "fovea",
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-dataset-bench", targets: ["DatasetBench"]),
         .executable(name: "fovea-images-bench", targets: ["ImagesBench"]),
         .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
@@ -121,6 +122,10 @@ let package = Package(
             name: "NumericsBench", dependencies: ["CKernels", "Numerics"],
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
         tests("NumericsTests", ["Base", "CKernels", "Numerics", "TensorFiles"]),
+        .executableTarget(
+            name: "DatasetBench",
+            dependencies: ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
+            path: "Benchmarks/dataset/ours", swiftSettings: strict),
         .executableTarget(
             name: "ImagesBench", dependencies: ["Base", "Images"],
             path: "Benchmarks/images/ours", swiftSettings: strict),

@@ -26,6 +26,7 @@ enum DatasetServer {
         router.declare(service: Datasets.name, methods: Datasets.methods)
         registerDatasets(catalogue, &router)
         registerExamples(catalogue, threads, &router)
+        registerAnnotation(catalogue, &router)
         registerVersions(catalogue, &router)
         return router
     }
@@ -63,6 +64,27 @@ enum DatasetServer {
         }
         router.register(Datasets.deleteExample, needs: .operator_) { request, context in
             try await catalogue.delete(request, by: context.principal)
+        }
+    }
+
+    private static func registerAnnotation(_ catalogue: Catalogue, _ router: inout Router) {
+        router.register(Datasets.putGuidelines, needs: .operator_) { request, context in
+            try await catalogue.put(request, by: context.principal)
+        }
+        router.register(Datasets.listAnnotationTasks, needs: .annotator) { request, context in
+            try await catalogue.list(request, by: context.principal)
+        }
+        router.register(Datasets.submitAnnotation, needs: .annotator) { request, context in
+            try await catalogue.submit(request, by: context.principal)
+        }
+        router.register(Datasets.getAgreement, needs: .operator_) { request, _ in
+            try await catalogue.agreement(request)
+        }
+        router.register(Datasets.listDisagreements, needs: .operator_) { request, _ in
+            try await catalogue.list(request)
+        }
+        router.register(Datasets.adjudicate, needs: .operator_) { request, context in
+            try await catalogue.adjudicate(request, by: context.principal)
         }
     }
 

@@ -12,6 +12,8 @@ enum Limits {
     static let annotatorsMax = 25
     static let annotatorsStandard = 3
 
+    /// One row of a source, images in base64 included.
+    static let recordBytesMax = 128 << 20
     static let rowIDBytesMax = 255
     static let imageNameBytesMax = 255
     static let imagesPerRowMax = 64
@@ -27,6 +29,30 @@ enum Limits {
     static let passthroughBytesMax = 64 << 10
     static let annotatorBytesMax = 200
     static let votesPerRowMax = 100
+
+    static let tasksStandard = 10
+    static let tasksMax = 100
+    static let leaseSecondsStandard: Int64 = 3_600
+    static let leaseSecondsMin: Int64 = 60
+    static let leaseSecondsMax: Int64 = 86_400
+    /// One of so many tasks of a person is a gold row, where there are any.
+    static let goldEvery = 10
+    static let leadSecondsMax = 86_400.0
+    /// Boxes of two people show the same from this share of overlap on.
+    static let regionOverlapMin = 0.5
+    static let remarkBytesMax = 10_000
+    static let dissentersMax = 100
+    static let markdownBytesMax = 1 << 20
+    static let rulesMax = 1_000
+    static let ruleExamplesMax = 100
+    static let termsMax = 10_000
+    static let termBytesMax = 200
+    static let patternsMax = 100
+    static let violatingRowsMax = 100
+    static let reviewRowsMax = 1_000
+    static let trendPeriodsMax: UInt32 = 100
+    /// Datasets whose compiled answer rules are kept.
+    static let answerRulesMax = 64
 
     static let imageSideMin = 8
     static let imageSideMax = 30_000

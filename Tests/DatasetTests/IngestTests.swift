@@ -111,67 +111,67 @@ struct IngestTests {
         name: String, change: @Sendable (inout IngestRow) throws -> Void, FailureReason, String
     )
     static let faults: [Fault] =
-            [
-                (
-                    "a text file", { $0.images[0].source = .content(Bytes("just text")) },
-                    .imageUnreadable, "images[0]"
-                ),
-                (
-                    "a truncated image",
-                    { row in
-                        let whole = try Pets.image(1, width: 64, height: 64).jpeg()
-                        row.images[0].source = .content(whole.slice(0..<(whole.count / 2)))
-                    }, .imageUnreadable, "images[0]"
-                ),
-                (
-                    "one pixel",
-                    {
-                        $0.images[0].source = .content(try Pets.image(1, width: 1, height: 1).png())
-                    },
-                    .imageTooSmall, "images[0]"
-                ),
-                (
-                    "50,000 pixels a side",
-                    {
-                        $0.images[0].source = .content(
-                            try Pets.image(1, width: 50_000, height: 8).png(level: 1))
-                    }, .imageTooLarge, "images[0]"
-                ),
-                (
-                    "an image without a place",
-                    { row in row.turns[0].parts = [.text("no place")] }, .imagePlaceholderMismatch,
-                    "turns"
-                ),
-                (
-                    "two images and one place", { row in row.images.append(row.images[0]) },
-                    .imagePlaceholderMismatch, "turns"
-                ),
-                (
-                    "an empty answer", { $0.turns[1] = Turn(.assistant, " \n") }, .answerEmpty,
-                    "turns[1]"
-                ),
-                (
-                    "a class outside the schema", { $0.turns[1] = Turn(.assistant, "cow") },
-                    .answerInvalid, "turns[1]"
-                ),
-                (
-                    "two questions in a row", { $0.turns.insert(Turn(.user, "and?"), at: 1) },
-                    .turnsInvalid, "turns[1].role"
-                ),
-                (
-                    "a region outside", { $0.regions = [.with { $0.xMaxPixels = 33 }] },
-                    .regionInvalid, "regions[0]"
-                ),
-                ("a strange tag", { $0.tags = ["Not Good"] }, .fieldInvalid, "tags[0]"),
-                (
-                    "an unknown group key", { $0.groupValues = ["patient": "1"] }, .fieldInvalid,
-                    "group_values.patient"
-                ),
-                (
-                    "an unknown image", { $0.images[0].source = .uploadKey("nowhere") },
-                    .imageNotFound, "images[0]"
-                ),
-            ]
+        [
+            (
+                "a text file", { $0.images[0].source = .content(Bytes("just text")) },
+                .imageUnreadable, "images[0]"
+            ),
+            (
+                "a truncated image",
+                { row in
+                    let whole = try Pets.image(1, width: 64, height: 64).jpeg()
+                    row.images[0].source = .content(whole.slice(0..<(whole.count / 2)))
+                }, .imageUnreadable, "images[0]"
+            ),
+            (
+                "one pixel",
+                {
+                    $0.images[0].source = .content(try Pets.image(1, width: 1, height: 1).png())
+                },
+                .imageTooSmall, "images[0]"
+            ),
+            (
+                "50,000 pixels a side",
+                {
+                    $0.images[0].source = .content(
+                        try Pets.image(1, width: 50_000, height: 8).png(level: 1))
+                }, .imageTooLarge, "images[0]"
+            ),
+            (
+                "an image without a place",
+                { row in row.turns[0].parts = [.text("no place")] }, .imagePlaceholderMismatch,
+                "turns"
+            ),
+            (
+                "two images and one place", { row in row.images.append(row.images[0]) },
+                .imagePlaceholderMismatch, "turns"
+            ),
+            (
+                "an empty answer", { $0.turns[1] = Turn(.assistant, " \n") }, .answerEmpty,
+                "turns[1]"
+            ),
+            (
+                "a class outside the schema", { $0.turns[1] = Turn(.assistant, "cow") },
+                .answerInvalid, "turns[1]"
+            ),
+            (
+                "two questions in a row", { $0.turns.insert(Turn(.user, "and?"), at: 1) },
+                .turnsInvalid, "turns[1].role"
+            ),
+            (
+                "a region outside", { $0.regions = [.with { $0.xMaxPixels = 33 }] },
+                .regionInvalid, "regions[0]"
+            ),
+            ("a strange tag", { $0.tags = ["Not Good"] }, .fieldInvalid, "tags[0]"),
+            (
+                "an unknown group key", { $0.groupValues = ["patient": "1"] }, .fieldInvalid,
+                "group_values.patient"
+            ),
+            (
+                "an unknown image", { $0.images[0].source = .uploadKey("nowhere") },
+                .imageNotFound, "images[0]"
+            ),
+        ]
 
     @Test func badRowsAreRefusedOneByOneAndTheRestIsTaken() async throws {
         let harness = try DatasetHarness()

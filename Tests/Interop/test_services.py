@@ -31,7 +31,9 @@ IMPLEMENTED: set[str] = {
     for method in (
         "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset",
         "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "FreezeVersion",
-        "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples")
+        "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples",
+        "PutGuidelines", "ListAnnotationTasks", "SubmitAnnotation", "GetAgreement",
+        "ListDisagreements", "Adjudicate")
 } | {
     f"fovea.trainer.v1.Training.{method}"
     for method in (

@@ -89,7 +89,9 @@ struct AdapterGoldenTests {
         func trained(_ seed: UInt64) throws -> [[Float]] {
             steps.run(run.adapter.parameters) {
                 run.gradients(of: $0, dropout: 0.2, checkpointed: true, seed: seed)
-            } lossOf: { _ in 0 }.parameters.map { $0.tensor.floats() }
+            } lossOf: { _ in
+                0
+            }.parameters.map { $0.tensor.floats() }
         }
         let first = try trained(1)
         #expect(try first == trained(1))

@@ -48,6 +48,7 @@ enum Layout {
                 "DatasetService", "GoldenModels", "TrainerService", "Training", "TestSupport",
                 "Testing",
             ]),
+            "DatasetBench": ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
             "ImagesBench": ["Base", "Images"],
             // Golden values come in safetensors files.
             "ImagesTests": [

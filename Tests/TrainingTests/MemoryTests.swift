@@ -62,9 +62,8 @@ struct MemoryTests {
         let frozen = model.linears.reduce(0) { sum, linear in
             if case .frozen(let weight) = linear.weight { sum + weight.byteCount } else { sum }
         }
-        let others = model.parameters.reduce(0) { sum, site in
-            sum + (weights.values[site.name] == nil ? site.value?.byteCount ?? 0 : 0)
-        }
+        // What learns as a whole stays in the model as it was, too.
+        let others = model.parameters.reduce(0) { $0 + ($1.value?.byteCount ?? 0) }
         #expect(abs(bytes(.frozenWeights) - frozen - others) * 50 <= frozen + others)
     }
 
@@ -83,10 +82,30 @@ struct MemoryTests {
         #expect(activations(2000) < activations(2000) { $0.batch.precision = .float32 })
     }
 
+    @Test func theLargestMicroBatchThatFitsIsFound() {
+        let outline = ModelOutline(TinyModel.loaded)
+        let recipe = TrainingRecipe().resolved()
+        let row = BatchShape(tokens: 500, trainedTokens: 20, pixels: 60_000)
+        func needed(_ tokens: Int) -> Int {
+            let batch = BatchShape(
+                tokens: tokens, trainedTokens: tokens / 25, pixels: tokens * 120)
+            return MemoryEstimate(outline, recipe, batch: batch, microBatches: 8).deviceBytes
+        }
+        func found(_ bytes: Int) -> Int {
+            MemoryEstimate.tokensMax(fitting: bytes, outline, recipe, longest: row)
+        }
+        #expect(found(needed(500) - 1) == 0)
+        #expect(found(needed(500)) >= 500 && found(needed(500)) < 550)
+        let middle = found(needed(2000))
+        #expect(needed(middle) <= needed(2000) && middle >= 2000 && middle < 2100)
+        // No more rows are in a step.
+        #expect(found(.max) == 4000)
+    }
+
     /// Estimates beside peaks, for `docs/training.md`: only if FOVEA_ESTIMATE_MODEL names a model's
     /// folder with a picture.
     @Test(
-        .enabled(if: Measured.folder != nil), arguments: Setting.all)
+        .enabled(if: Measured.folder != nil), arguments: Measured.settings)
     func estimatesAreNearMeasuredPeaks(setting: Setting) throws {
         let folder = try #require(Measured.folder)
         let found = try Measured(setting.recipe, folder: folder)
@@ -106,6 +125,12 @@ struct MemoryTests {
 /// A step on a device of its own.
 private struct Measured {
     static let folder = ProcessInfo.processInfo.environment["FOVEA_ESTIMATE_MODEL"]
+
+    /// All, or those of one method.
+    static let settings = MemoryTests.Setting.all.filter { setting in
+        let method = ProcessInfo.processInfo.environment["FOVEA_ESTIMATE_METHOD"]
+        return method.map { $0 == setting.method.rawValue } ?? true
+    }
 
     let estimate: MemoryEstimate
     let peakBytes: Int

@@ -248,3 +248,40 @@ struct DivergenceTests {
 
     private func cpuOf(_ tiny: TinyRun) -> any Backend { tiny.model.model.backend }
 }
+
+/// Runs that learn their rows by heart.
+struct OverfittingTests {
+    /// Four steps an epoch, an evaluation after each epoch.
+    private func history(train: Double, validation: [Double]) -> [LogEntry] {
+        var history: [LogEntry] = []
+        for (epoch, loss) in validation.enumerated() {
+            for step in 1...4 {
+                let passes = Double(epoch) + Double(step) / 4
+                history.append(
+                    LogEntry(
+                        step: 4 * epoch + step, epoch: passes,
+                        [.init("loss", 2 + train * passes)]))
+            }
+            history.append(
+                LogEntry(
+                    step: 4 * epoch + 4, epoch: Double(epoch + 1), [.init("eval_loss", loss)]))
+        }
+        return history
+    }
+
+    @Test func aValidationLossThatRisesWhileTrainingFallsIsTold() throws {
+        let seen = OverfittingWatch(history(train: -0.3, validation: [1.9, 1.5, 1.6, 1.7]))
+        let watch = try #require(seen)
+        #expect(abs(watch.trainSlope + 0.3) < 1e-12)
+        #expect(abs(watch.validationSlope - 0.1) < 1e-12)
+        #expect(watch.evaluations.map(\.step) == [8, 12, 16])
+        #expect(OverfittingWatch(history(train: -0.3, validation: [1.5, 1.5, 1.499])) != nil)
+    }
+
+    @Test func othersAreNot() {
+        #expect(OverfittingWatch(history(train: -0.3, validation: [1.9, 1.5, 1.3])) == nil)
+        #expect(OverfittingWatch(history(train: 0, validation: [1.5, 1.6, 1.7])) == nil)
+        #expect(OverfittingWatch(history(train: -0.3, validation: [1.5, 1.7])) == nil)
+        #expect(OverfittingWatch([]) == nil)
+    }
+}

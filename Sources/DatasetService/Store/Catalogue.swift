@@ -14,6 +14,8 @@ struct Catalogue: Sendable {
     /// Long reads: freezing, exports, inspections.
     let scanner: Database
     let blobs: BlobStore
+    let answerRules = AnswerRulesCache()
+    let agreements = AgreementDesk()
     /// Threads that read images, given to streams in turn.
     private let pictureReaders: [PictureReader]
     private let picturesGiven = Lock(0)

@@ -1,5 +1,7 @@
+import Base
 import Images
 import Messages
+import Quality
 import Resources
 
 /// What a dataset must be like, and the values of what it leaves open.
@@ -21,7 +23,7 @@ struct DatasetRules {
             throw .invalid(
                 field: "dataset.target_score", seen: "\(score)", allowed: "0 to 1 is allowed")
         }
-        try schema(dataset.answerSchema ?? AnswerSchema(), task: dataset.task)
+        try schema(dataset.answerSchema ?? Messages.AnswerSchema(), task: dataset.task)
         try names(dataset)
         try quotas(dataset.tagQuotas)
         try images(dataset.imageLimits ?? Messages.ImageLimits())
@@ -37,6 +39,8 @@ struct DatasetRules {
         (dataset.name, dataset.etag, dataset.latestVersion) = ("", "", "")
         (dataset.createTime, dataset.updateTime, dataset.guidelinesContent) = (nil, nil, nil)
         (dataset.exampleCount, dataset.imageCount, dataset.storedBytes) = (0, 0, 0)
+        (dataset.guidelines, dataset.schemaRevision) = ("", 0)
+        dataset.augmentationPolicy = nil
         return dataset
     }
 
@@ -49,10 +53,11 @@ struct DatasetRules {
     }
 
     private static func schema(
-        _ schema: AnswerSchema, task: AnswerTask
+        _ schema: Messages.AnswerSchema, task: AnswerTask
     ) throws(DatasetError) {
         let field = "dataset.answer_schema"
         try FieldRules.size("\(field).json_schema", schema.jsonSchema, Limits.schemaBytesMax)
+        try jsonSchema(schema.jsonSchema, "\(field).json_schema", task: task)
         guard task == .classification else {
             guard schema.classes.isEmpty else {
                 throw .fieldsConflict(
@@ -75,6 +80,21 @@ struct DatasetRules {
         }
     }
 
+    private static func jsonSchema(
+        _ text: String, _ field: String, task: AnswerTask
+    ) throws(DatasetError) {
+        guard !text.isEmpty else { return }
+        guard task == .extraction || task == .reasoning else {
+            throw .fieldsConflict(
+                "only extraction and reasoning have a JSON schema", fields: ["dataset.task", field])
+        }
+        do throws(SchemaError) {
+            _ = try Quality.AnswerSchema(text)
+        } catch {
+            throw .invalid(field: field, seen: text, allowed: error.message)
+        }
+    }
+
     private static func names(_ dataset: Dataset) throws(DatasetError) {
         try FieldRules.range(
             "dataset.group_keys (their number)", dataset.groupKeys.count, 0...Limits.groupKeysMax)
@@ -84,7 +104,7 @@ struct DatasetRules {
         try FieldRules.labels("dataset.labels", dataset.labels)
     }
 
-    private static func quotas(_ quotas: [TagQuota]) throws(DatasetError) {
+    private static func quotas(_ quotas: [Messages.TagQuota]) throws(DatasetError) {
         for (index, quota) in quotas.enumerated() {
             let path = "dataset.tag_quotas[\(index)]"
             guard !quota.tag.isEmpty else { throw .required(field: "\(path).tag") }

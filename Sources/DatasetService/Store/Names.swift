@@ -74,3 +74,36 @@ struct VersionName: Hashable, Sendable, CustomStringConvertible {
         "datasets/\(dataset)/versions/\(number.map(String.init) ?? "latest")"
     }
 }
+
+/// `datasets/{dataset}/{kind}/{number}`: tasks, votes, adjudications and guidelines.
+struct NumberedName: Hashable, Sendable, CustomStringConvertible {
+    /// What the number is of.
+    enum Kind: String, Sendable {
+        case task = "annotationTasks"
+        case vote = "votes"
+        case adjudication = "adjudications"
+        case guidelines
+    }
+
+    let dataset: String
+    let kind: Kind
+    let number: Int64
+
+    init(dataset: String, _ kind: Kind, _ number: Int64) {
+        (self.dataset, self.kind, self.number) = (dataset, kind, number)
+    }
+
+    init(_ text: String, _ kind: Kind, field: String) throws(DatasetError) {
+        guard !text.isEmpty else { throw .required(field: field) }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 4, parts[0] == "datasets", parts[2] == kind.rawValue,
+            DatasetName.isValid(parts[1]), let number = Int64(parts[3]), number > 0
+        else {
+            throw .badName(
+                field: field, seen: text, form: "datasets/{dataset}/\(kind.rawValue)/{number}")
+        }
+        self.init(dataset: parts[1], kind, number)
+    }
+
+    var description: String { "datasets/\(dataset)/\(kind.rawValue)/\(number)" }
+}

@@ -20,9 +20,7 @@ extension Verb {
     ]
 
     static let ofDatasets: [Verb] = [
-        create, importing, .later("annotate", "Label rows, blind."),
-        .later("agreement", "Show how far annotators agree."),
-        .later("adjudicate", "Decide where they do not."),
+        create, importing, annotate, agreement, disagreements, adjudicate, guidelines,
         .later("inspect", "Check quality, duplicates and balance."),
         .later("preview", "Show what augmentation does."), freeze, list, show, diff, export, stream,
         verify,
@@ -339,7 +337,7 @@ extension DatasetVerb {
 
     func printOne(_ fields: [(String, String)]) { invocation.printResult(fields) }
 
-    private func printAll(_ items: [[(String, String)]], _ table: TextTable) {
+    func printAll(_ items: [[(String, String)]], _ table: TextTable) {
         invocation.printResults(items, table)
     }
 }

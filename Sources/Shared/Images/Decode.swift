@@ -96,7 +96,7 @@ private struct CodecCall {
     ) throws(ImageError) -> Bool {
         var picture = ci_picture(
             pixels: target.baseAddress, width: UInt32(width), height: UInt32(height),
-            channels: UInt32(channels), is_damaged: false)
+            channels: UInt32(channels), shrink: 1, is_damaged: false)
         var message = ci_message()
         let status = call(&picture, &message)
         if status != CI_OK { throw error(status, message) }
@@ -148,4 +148,52 @@ private struct CodecCall {
 /// The text of a C call, without bytes that are no text.
 func text(of message: ci_message) -> String {
     withUnsafeBytes(of: message.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+}
+
+/// The brightness of a JPEG file, smaller than the picture: enough to look alike by, at a fraction
+/// of the cost. All of the file is read and checked, as for the whole picture.
+package struct JPEGPreview: Sendable {
+    package let width: Int
+    package let height: Int
+    /// 0 black to 255 white, `[height, width]`.
+    package let pixels: [UInt8]
+    /// Whether the decoder met damage that it bridged by guessing.
+    package let isDamaged: Bool
+
+    /// Shrinks by 8, 4, 2 or not at all, as far as both sides keep `sideMin` pixels; not turned.
+    ///
+    /// - Returns: nil for what is no JPEG, or one of four inks
+    package init?(
+        decoding bytes: Bytes, _ header: ImageHeader, sideMin: Int
+    ) throws(ImageError) {
+        guard header.format == .jpeg else { return nil }
+        let side = min(header.width, header.height)
+        let shrink = [8, 4, 2].first { side / $0 >= sideMin } ?? 1
+        let (width, height) = (
+            (header.width + shrink - 1) / shrink, (header.height + shrink - 1) / shrink
+        )
+        var picture = ci_picture(
+            pixels: nil, width: UInt32(header.width), height: UInt32(header.height), channels: 1,
+            shrink: UInt32(shrink), is_damaged: false)
+        var message = ci_message()
+        var status = CI_OK
+        pixels = [UInt8](unsafeUninitializedCapacity: width * height) { target, filled in
+            picture.pixels = target.baseAddress
+            status = bytes.withUnsafeBytes { raw in
+                let base = raw.assumingMemoryBound(to: UInt8.self).baseAddress
+                return ci_preview_jpeg(
+                    ci_input(bytes: base, count: raw.count), &picture, &message)
+            }
+            // A picture that ended early throws below, and nothing of it is read.
+            if status == CI_OK { filled = width * height }
+        }
+        (self.width, self.height, isDamaged) = (width, height, picture.is_damaged)
+        switch status {
+        case CI_OK: break
+        case CI_UNSUPPORTED: return nil
+        case CI_TRUNCATED: throw .truncated(.jpeg, byteCount: bytes.count)
+        case CI_NO_MEMORY: throw .noMemory(bytesWanted: width * height)
+        default: throw .broken(.jpeg, text(of: message))
+        }
+    }
 }

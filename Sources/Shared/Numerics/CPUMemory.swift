@@ -8,7 +8,9 @@ import Glibc
 final class CPUMemory: Sendable {
     private struct State {
         /// Blocks given back, newest last, by their size.
-        var kept: [Int: [UInt]] = [:]
+        var kept: [Int: [(block: UInt, time: Int)]] = [:]
+        /// Blocks given back so far.
+        var time = 0
         var keptBytes = 0
         var liveBytes = 0
         var liveBytesMax = 0
@@ -43,9 +45,9 @@ final class CPUMemory: Sendable {
             state.recentBytesMax = max(
                 live,
                 state.recentBytesMax - (state.recentBytesMax - live) / Double(CPUMemory.memory))
-            if let block = state.kept[size]?.popLast() {
+            if let kept = state.kept[size]?.popLast() {
                 state.keptBytes -= size
-                return (block, CPUMemory.trim(&state))
+                return (kept.block, CPUMemory.trim(&state))
             }
             return (nil, CPUMemory.trim(&state))
         }
@@ -58,25 +60,29 @@ final class CPUMemory: Sendable {
         let dropped = state.with { state in
             state.liveBytes -= size
             state.keptBytes += size
-            state.kept[size, default: []].append(block)
+            state.time += 1
+            state.kept[size, default: []].append((block, state.time))
             return CPUMemory.trim(&state)
         }
         for (block, size) in dropped { CPUMemory.free(block, size) }
     }
 
-    /// Takes blocks out that are more than may be kept, the largest first.
+    /// Takes blocks out that are more than may be kept, those first that lay unused the longest:
+    /// what the present layers take and give back by turns stays, of whatever size.
     private static func trim(_ state: inout State) -> [(UInt, Int)] {
         let keptMax = max(keptBytesMin, Int(state.recentBytesMax) - state.liveBytes)
-        guard state.keptBytes > keptMax else { return [] }
         var dropped: [(UInt, Int)] = []
-        for size in state.kept.keys.sorted(by: >) {
-            while state.keptBytes > keptMax, let block = state.kept[size]?.popLast() {
-                state.keptBytes -= size
-                dropped.append((block, size))
-            }
+        while state.keptBytes > keptMax, let size = longestUnused(state) {
+            guard let kept = state.kept[size]?.removeFirst() else { break }
             if state.kept[size]?.isEmpty == true { state.kept[size] = nil }
+            state.keptBytes -= size
+            dropped.append((kept.block, size))
         }
         return dropped
+    }
+
+    private static func longestUnused(_ state: State) -> Int? {
+        state.kept.min { ($0.value.first?.time ?? .max) < ($1.value.first?.time ?? .max) }?.key
     }
 
     /// Sizes go up by eighths, so that tensors of nearly equal sizes share blocks.
@@ -119,7 +125,7 @@ final class CPUMemory: Sendable {
 
     private static func freeAll(_ state: inout State) {
         for (size, blocks) in state.kept {
-            for block in blocks { free(block, size) }
+            for (block, _) in blocks { free(block, size) }
         }
         state.kept = [:]
         state.keptBytes = 0

@@ -29,6 +29,44 @@ package enum RepeatedRequests {
     }
 }
 
+/// A request that gets the same answer however often it comes, for a day.
+package struct RepeatableRequest: Sendable {
+    private let id: String
+    private let digest: SQLValue
+    private let now: Int64
+
+    /// nil for a request that is not to be remembered: one without an id.
+    ///
+    /// - Parameter now: nanoseconds since 1970
+    package init?<Request: WireMessage>(_ id: String, _ request: Request, now: Int64) throws {
+        guard !id.isEmpty else { return nil }
+        self.id = try RepeatedRequests.checked(id)
+        digest = try RepeatedRequests.digest(of: request)
+        self.now = now
+    }
+
+    /// What was answered before; nil for a request that has not come yet. Throws where the id came
+    /// with another request.
+    package func answer<Response: WireMessage>(_ db: Connection) throws -> Response? {
+        let stored = try db.first(
+            "SELECT request_sha = ?, response FROM requests WHERE id = ?", digest, .text(id)
+        ) { (isSame: $0.bool(0), response: $0.blob(1)) }
+        guard let stored else { return nil }
+        guard stored.isSame else { throw ResourceError.requestIDReused(id) }
+        return try Response(decoding: stored.response)
+    }
+
+    /// Keeps an answer, in the transaction of the change it tells of.
+    package func remember(_ response: some WireMessage, _ db: Connection) throws {
+        try db.run(
+            "DELETE FROM requests WHERE create_ns < ?",
+            .integer(now - ResourceLimits.requestSecondsKept * 1_000_000_000))
+        try db.run(
+            "INSERT INTO requests VALUES(?, ?, ?, ?)", .text(id), digest,
+            .blob(try response.encoded()), .integer(now))
+    }
+}
+
 extension Database {
     /// Answers a repeated request as the first time, for a day; else does what it asks.
     ///
@@ -39,24 +77,13 @@ extension Database {
         _ id: String, _ request: Request, now: Int64,
         _ body: @escaping @Sendable (Connection) throws -> Response
     ) async throws -> Response {
-        guard !id.isEmpty else { return try await write(body) }
-        let key = try RepeatedRequests.checked(id)
-        let sha = try RepeatedRequests.digest(of: request)
+        guard let repeatable = try RepeatableRequest(id, request, now: now) else {
+            return try await write(body)
+        }
         return try await write { db in
-            if let stored = try db.first(
-                "SELECT request_sha = ?, response FROM requests WHERE id = ?", sha, .text(key),
-                as: { ($0.bool(0), $0.blob(1)) })
-            {
-                guard stored.0 else { throw ResourceError.requestIDReused(id) }
-                return try Response(decoding: stored.1)
-            }
-            try db.run(
-                "DELETE FROM requests WHERE create_ns < ?",
-                .integer(now - ResourceLimits.requestSecondsKept * 1_000_000_000))
+            if let answer: Response = try repeatable.answer(db) { return answer }
             let response = try body(db)
-            try db.run(
-                "INSERT INTO requests VALUES(?, ?, ?, ?)", .text(key), sha,
-                .blob(try response.encoded()), .integer(now))
+            try repeatable.remember(response, db)
             return response
         }
     }

@@ -29,12 +29,14 @@ typedef struct {
     size_t count;
 } ci_input;
 
-// Where decoded pixels go: rows of RGB (3 channels) or RGBA (4) without gaps.
+// Where decoded pixels go: rows of RGB (3 channels), RGBA (4) or grey (1) without gaps.
 typedef struct {
     uint8_t *pixels;
     uint32_t width;
     uint32_t height;
     uint32_t channels;
+    // One pixel of the result for so many, a side: 1, 2, 4 or 8. Previews alone.
+    uint32_t shrink;
     // Whether the library met damage that it could bridge; the pixels there are its guess.
     bool is_damaged;
 } ci_picture;
@@ -42,6 +44,10 @@ typedef struct {
 // Each decodes into `out`, whose width, height and channels the caller has set from the header and
 // whose memory is large enough for them. `CI_BROKEN` if the file disagrees with its own header.
 ci_status ci_decode_jpeg(ci_input in, ci_picture *out, ci_message *message);
+// The brightness alone (one channel), each side divided by `shrink` and rounded up. Reads and
+// checks all of the file, but costs half. `width` and `height` are those of the file. Files of
+// four components are `CI_UNSUPPORTED`.
+ci_status ci_preview_jpeg(ci_input in, ci_picture *out, ci_message *message);
 ci_status ci_decode_png(ci_input in, ci_picture *out, ci_message *message);
 ci_status ci_decode_webp(ci_input in, ci_picture *out, ci_message *message);
 // A block (strip or tile) of more than `block_bytes_max` is refused.

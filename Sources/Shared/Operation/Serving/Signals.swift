@@ -61,6 +61,8 @@ package enum ProcessSetup {
     /// stays with the process, because giving it back costs 1 ms a MiB on the next use.
     package static func apply() {
         signal(SIGPIPE, SIG_IGN)
+        // A limit on the size of files is an error of the write that meets it, not the end.
+        signal(SIGXFSZ, SIG_IGN)
         mallopt(M_TRIM_THRESHOLD, 256 << 20)
         mallopt(M_MMAP_THRESHOLD, 32 << 20)
         mallopt(M_TOP_PAD, 64 << 20)

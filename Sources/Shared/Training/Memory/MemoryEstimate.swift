@@ -64,7 +64,12 @@ package struct MemoryEstimate: Sendable, Hashable {
         let activations = ActivationBytes(model, recipe, batch)
         trainedCount = model.trainedCount(recipe)
         modelCount = model.parameterCount
-        let gradients = parts.gradientBytes(trained: trainedCount, isSummed: microBatches > 1)
+        // Gradients come as activations go: the peak is where the way back begins, or where the
+        // optimiser has all gradients.
+        let ahead = microBatches > 1 ? 4 * trainedCount : 0
+        let all = parts.gradientBytes(trained: trainedCount, isSummed: microBatches > 1)
+        let isAtStart = activations.kept + activations.workspace + ahead >= all
+        let gradients = isAtStart ? ahead : all
         let shares = [
             MemoryShare(
                 use: .frozenWeights, bytes: parts.frozen,
@@ -80,16 +85,46 @@ package struct MemoryEstimate: Sendable, Hashable {
                 formula: "\(trainedCount) parameters, two moments"
                     + (recipe.optimiser.hasByteMoments == true ? " in 8 bits" : "")),
             MemoryShare(
-                use: .activations, bytes: activations.kept,
+                use: .activations, bytes: isAtStart ? activations.kept : 0,
                 formula: "\(batch.tokens) rows, \(activations.keptPerRow) bytes each"),
             MemoryShare(
-                use: .workspace, bytes: activations.workspace, formula: activations.phase),
+                use: .workspace, bytes: isAtStart ? activations.workspace : 0,
+                formula: activations.phase),
             MemoryShare(
                 use: .input, bytes: 2 * batch.pixels * 4,
                 formula: "pixels of this step and the next, \(batch.pixels) x 4 bytes each"),
             MemoryShare(use: .program, bytes: 72 << 20, formula: "the program itself"),
         ]
         self.shares = shares.filter { $0.bytes > 0 }
+    }
+}
+
+extension MemoryEstimate {
+    /// The most tokens of a micro-batch with which a run fits into memory.
+    /// - Parameters:
+    ///   - deviceBytes: what tensors may take
+    ///   - longest: the longest row
+    /// - Returns: 0 where not even the longest row fits
+    package static func tokensMax(
+        fitting deviceBytes: Int, _ model: ModelOutline, _ recipe: TrainingRecipe,
+        longest: BatchShape
+    ) -> Int {
+        let rows = max(recipe.batch.rowsPerStep, 1)
+        func fits(_ tokens: Int) -> Bool {
+            let share = Double(tokens) / Double(max(longest.tokens, 1))
+            let batch = BatchShape(
+                tokens: tokens, trainedTokens: Int(share * Double(longest.trainedTokens)),
+                pixels: Int(share * Double(longest.pixels)))
+            let estimate = MemoryEstimate(model, recipe, batch: batch, microBatches: rows)
+            return estimate.deviceBytes <= deviceBytes
+        }
+        guard fits(longest.tokens) else { return 0 }
+        var range = longest.tokens..<longest.tokens * rows + 1
+        while range.count > 1 {
+            let middle = range.lowerBound + range.count / 2
+            range = fits(middle) ? middle..<range.upperBound : range.lowerBound..<middle
+        }
+        return range.lowerBound
     }
 }
 
@@ -116,9 +151,11 @@ private struct WeightBytes {
             }
             // Panels of 32 rows.
             let rows = (layer.outWidth + 31) / 32 * 32
+            // Blocks of 64 run on over the ends of rows that are no multiple of it.
+            let group = min(max(layer.width & -layer.width, 1), 64)
             if recipe.method == .qlora, layer.part == .language {
                 quantisedCount += parameter.count
-                frozen += rows * ((layer.width + 15) / 16 * 8 + (layer.width + 63) / 64 * 4)
+                frozen += rows * ((layer.width + 15) / 16 * 8 + layer.width / group * 4)
             } else {
                 frozen += rows * layer.width * width
             }

@@ -65,8 +65,9 @@ package struct TrainingRun {
         }
     }
 
-    /// Steps of the whole run, and of one pass over the train split.
+    /// Steps of the whole run.
     package var steps: Int { order.steps }
+    /// Steps of one pass over the train split.
     package var stepsPerEpoch: Int { order.stepsPerEpoch }
     /// Passes done over the train split.
     package var epoch: Double { order.epochs(after: state.step) }
@@ -230,7 +231,11 @@ extension TrainingRun {
             loads = [:]
             throw .row(outage)
         }
-        if setup.recipe.badRows == .fail, let bad = rows.bad.first { throw .row(bad.fault) }
+        if setup.recipe.badRows == .fail, let bad = rows.bad.first {
+            // Read anew at the next call: somebody may have mended the row.
+            loads = [:]
+            throw .row(bad.fault)
+        }
         return rows
     }
 
