@@ -1,3 +1,4 @@
+import Evaluation
 import Generation
 import Quality
 
@@ -5,3 +6,4 @@ import Quality
 
 typealias JSONAnswerSchema = AnswerSchema
 typealias AnswerFinish = FinishReason
+typealias LossWatch = OverfittingWatch

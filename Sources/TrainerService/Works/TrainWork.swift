@@ -204,12 +204,12 @@ final class TrainWork: JobWork {
 
     /// A warning where the train loss falls while that of the validation rows does not.
     private func overfitting(_ run: TrainingRun) -> [JobEvent.Body] {
-        func points(_ name: String) -> [OverfittingWatch.Point] {
+        func points(_ name: String) -> [LossWatch.Point] {
             run.history.compactMap { entry in
-                entry[name].map { OverfittingWatch.Point(step: entry.step, loss: $0) }
+                entry[name].map { LossWatch.Point(step: entry.step, loss: $0) }
             }
         }
-        let evidence = OverfittingWatch().check(
+        let evidence = LossWatch().check(
             train: points("loss"), validation: points("eval_loss"))
         guard let evidence else { return [] }
         var warning = WarningEvent()
