@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Messages
+import Operation
 import RPC
 import Storage
 
@@ -23,10 +24,19 @@ struct FreezeVersion: Sendable {
         }
         let mark = request.validateOnly ? nil : try RequestMark(request.requestID, request)
         if let mark, let answer = try await answer(to: mark) { return answer }
+        // A million rows take hundreds of megabytes, which the next calls do not need.
+        defer { ProcessSetup.returnFreedMemory() }
+        let draft = try await draft(request, author: context.principal.name)
+        if request.validateOnly { return try await preview(draft.draft, draft.dataset) }
+        return try await write(draft.draft, draft.dataset, mark)
+    }
+
+    /// The scan, most of the memory, is gone before anything is written.
+    private func draft(
+        _ request: FreezeVersionRequest, author: String
+    ) async throws -> (draft: VersionDraft, dataset: DatasetRecord) {
         let scan = try await catalogue.scanner.read { db in try FreezeScan(request, db) }
-        let draft = try await freezer.draft(scan, request, author: context.principal.name)
-        if request.validateOnly { return try await preview(draft, scan.dataset) }
-        return try await write(draft, scan.dataset, mark)
+        return (try await freezer.draft(scan, request, author: author), scan.dataset)
     }
 
     private func answer(to mark: RequestMark) async throws -> FreezeVersionResponse? {

@@ -44,13 +44,16 @@ package struct LeakageCheck: Sendable {
     }
 
     /// The counts over all rows added.
-    package var certificate: LeakageCertificate {
-        let (images, clusters) = (images.tally, clusters.tally)
-        let groups = groups.map { ($0.key, $0.values.tally) }
+    package mutating func certificate() -> LeakageCertificate {
+        let (images, clusters) = (images.tally(), clusters.tally())
+        var tallies: [(key: String, tally: Holders.Tally)] = []
+        for place in groups.indices {
+            tallies.append((groups[place].key, groups[place].values.tally()))
+        }
         return LeakageCertificate(
             sharedImages: images.shared, sharedClusters: clusters.shared,
-            sharedGroups: groups.reduce(0) { $0 + $1.1.shared }, clusters: clusters.repeated,
-            groups: groups.sorted { $0.0 < $1.0 }.map { ($0.0, $0.1.distinct) },
+            sharedGroups: tallies.reduce(0) { $0 + $1.tally.shared }, clusters: clusters.repeated,
+            groups: tallies.sorted { $0.key < $1.key }.map { ($0.key, $0.tally.distinct) },
             images: imageCount)
     }
 }
@@ -68,8 +71,12 @@ private struct Holders: Sendable {
     }
 
     /// Different hashes, those in two parts or more, and those of two rows or more.
-    var tally: (distinct: Int, shared: Int, repeated: Int) {
-        let sorted = held.sorted { ($0.hash, $0.part.rawValue) < ($1.hash, $1.part.rawValue) }
+    struct Tally { let distinct, shared, repeated: Int }
+
+    /// Counts once everything is added.
+    mutating func tally() -> Tally {
+        held.sort { ($0.hash, $0.part.rawValue) < ($1.hash, $1.part.rawValue) }
+        let sorted = held
         var (distinct, shared, repeated) = (0, 0, 0)
         var start = 0
         while start < sorted.count {
@@ -81,7 +88,7 @@ private struct Holders: Sendable {
             if end - start > 1 { repeated += 1 }
             start = end
         }
-        return (distinct, shared, repeated)
+        return Tally(distinct: distinct, shared: shared, repeated: repeated)
     }
 }
 
