@@ -160,6 +160,7 @@ extension FreezeScan {
     func divided() throws -> Division {
         let clusters = clusters()
         var plan = SplitPlan(seed: terms.spec.seed)
+        plan.reserve(rows: count, links: imageKeys.count + groups.count / 4)
         for row in 0..<count {
             let contents = contents(of: row, clusters)
             let links = contents.images + contents.clusters + contents.groups.map(\.value)
@@ -174,6 +175,7 @@ extension FreezeScan {
             throw DatasetError.leaks(error.message)
         }
         var check = LeakageCheck()
+        check.reserve(images: imageKeys.count)
         for row in 0..<count { check.add(parts[row], contents(of: row, clusters)) }
         let found = check.certificate()
         let certificate = certificate(found, parts)
@@ -231,6 +233,8 @@ extension FreezeScan {
     private func nearest(_ parts: [SplitPart]) -> Int {
         var hashes: [UInt64] = []
         var labels: [UInt8] = []
+        hashes.reserveCapacity(imageHashes.count)
+        labels.reserveCapacity(imageHashes.count)
         for row in 0..<count {
             for place in Int(imageStarts[row])..<Int(imageStarts[row + 1])
             where !Self.isBlank(imageHashes[place]) {

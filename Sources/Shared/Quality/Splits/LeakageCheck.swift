@@ -10,6 +10,9 @@ package struct LeakageCheck: Sendable {
 
     package init() {}
 
+    /// Makes room for so many images at once.
+    package mutating func reserve(images: Int) { self.images.reserve(images) }
+
     /// What a row holds, as 64-bit hashes.
     package struct Contents: Sendable {
         /// Digests of its images.
@@ -62,6 +65,8 @@ package struct LeakageCheck: Sendable {
 /// three times the memory.
 private struct Holders: Sendable {
     private var held: [(hash: UInt64, part: SplitPart)] = []
+
+    mutating func reserve(_ count: Int) { held.reserveCapacity(count) }
 
     /// Adds what one row holds; the same thing twice in a row counts once.
     mutating func add(_ hashes: [UInt64], _ part: SplitPart) {

@@ -77,6 +77,15 @@ package struct SplitPlan: Sendable {
     /// The same rows, shares and seed give the same parts.
     package init(seed: UInt64) { self.seed = seed }
 
+    /// Makes room at once: growing step by step holds half as much again.
+    package mutating func reserve(rows: Int, links: Int) {
+        ids.reserveCapacity(rows)
+        strata.reserveCapacity(rows)
+        fixed.reserveCapacity(rows)
+        sets.reserve(rows)
+        linkOwners.reserveCapacity(links)
+    }
+
     /// Rows added.
     package var count: Int { ids.count }
 
