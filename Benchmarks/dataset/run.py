@@ -91,6 +91,8 @@ def row(name: str, unit: str, ours: float, limit: float | None = None) -> dict:
     result = {"name": name, "unit": unit, "ours": ours, "peer": None, "limit": limit}
     if limit:
         result["share"] = ours / limit
+    # A run takes minutes, and longer where others use the machine.
+    print(f"{name}: {ours:,.4g} {unit}", file=sys.stderr, flush=True)
     return result
 
 

@@ -64,6 +64,8 @@ enum Limits {
     /// Rows and bytes of a group, which goes to the disk with one sync.
     static let groupRowsMax = 256
     static let groupBytesMax = 8 << 20
+    /// Bytes of images in the groups that all uploads together collect.
+    static let arrivingBytesMax = 64 << 20
     static let reportsStandard = 1_000
     static let reportsMax = 100_000
     static let originBytesMax = 1_000

@@ -10,10 +10,23 @@ struct IngestWorkers: Sendable {
     private let workers: [IngestWorker]
     /// How many groups are between arrival and disk at a time, over all uploads.
     private let turnstile: Turnstile
+    private let uploads = Lock(0)
 
     init(count: Int) {
         workers = (0..<max(1, count)).map { _ in IngestWorker() }
         turnstile = Turnstile(max: max(2, count))
+    }
+
+    /// Counts an upload for as long as `body` runs.
+    func counted<R>(_ body: () async throws -> R) async throws -> R {
+        uploads.with { $0 += 1 }
+        defer { uploads.with { $0 -= 1 } }
+        return try await body()
+    }
+
+    /// How large a group may become: less where many upload at once, so that memory stays bounded.
+    var groupBytesMax: Int {
+        min(Limits.groupBytesMax, Limits.arrivingBytesMax / uploads.with { max(1, $0) })
     }
 
     /// One image.
@@ -196,7 +209,7 @@ struct IngestSession {
         for index in row.images.indices { row.images[index].source = nil }
         rows.append(ArrivedRow(index: rowCount, row: row, images: images))
         rowCount += 1
-        if rows.count >= Limits.groupRowsMax || rowBytes >= Limits.groupBytesMax {
+        if rows.count >= Limits.groupRowsMax || rowBytes >= workers.groupBytesMax {
             try await flush()
         }
     }

@@ -10,6 +10,9 @@ package struct LeakageCheck: Sendable {
 
     package init() {}
 
+    /// Makes room for so many images at once.
+    package mutating func reserve(images: Int) { self.images.reserve(images) }
+
     /// What a row holds, as 64-bit hashes.
     package struct Contents: Sendable {
         /// Digests of its images.
@@ -44,13 +47,16 @@ package struct LeakageCheck: Sendable {
     }
 
     /// The counts over all rows added.
-    package var certificate: LeakageCertificate {
-        let (images, clusters) = (images.tally, clusters.tally)
-        let groups = groups.map { ($0.key, $0.values.tally) }
+    package mutating func certificate() -> LeakageCertificate {
+        let (images, clusters) = (images.tally(), clusters.tally())
+        var tallies: [(key: String, tally: Holders.Tally)] = []
+        for place in groups.indices {
+            tallies.append((groups[place].key, groups[place].values.tally()))
+        }
         return LeakageCertificate(
             sharedImages: images.shared, sharedClusters: clusters.shared,
-            sharedGroups: groups.reduce(0) { $0 + $1.1.shared }, clusters: clusters.repeated,
-            groups: groups.sorted { $0.0 < $1.0 }.map { ($0.0, $0.1.distinct) },
+            sharedGroups: tallies.reduce(0) { $0 + $1.tally.shared }, clusters: clusters.repeated,
+            groups: tallies.sorted { $0.key < $1.key }.map { ($0.key, $0.tally.distinct) },
             images: imageCount)
     }
 }
@@ -60,6 +66,8 @@ package struct LeakageCheck: Sendable {
 private struct Holders: Sendable {
     private var held: [(hash: UInt64, part: SplitPart)] = []
 
+    mutating func reserve(_ count: Int) { held.reserveCapacity(count) }
+
     /// Adds what one row holds; the same thing twice in a row counts once.
     mutating func add(_ hashes: [UInt64], _ part: SplitPart) {
         for (index, hash) in hashes.enumerated() where !hashes[..<index].contains(hash) {
@@ -68,8 +76,12 @@ private struct Holders: Sendable {
     }
 
     /// Different hashes, those in two parts or more, and those of two rows or more.
-    var tally: (distinct: Int, shared: Int, repeated: Int) {
-        let sorted = held.sorted { ($0.hash, $0.part.rawValue) < ($1.hash, $1.part.rawValue) }
+    struct Tally { let distinct, shared, repeated: Int }
+
+    /// Counts once everything is added.
+    mutating func tally() -> Tally {
+        held.sort { ($0.hash, $0.part.rawValue) < ($1.hash, $1.part.rawValue) }
+        let sorted = held
         var (distinct, shared, repeated) = (0, 0, 0)
         var start = 0
         while start < sorted.count {
@@ -81,7 +93,7 @@ private struct Holders: Sendable {
             if end - start > 1 { repeated += 1 }
             start = end
         }
-        return (distinct, shared, repeated)
+        return Tally(distinct: distinct, shared: shared, repeated: repeated)
     }
 }
 

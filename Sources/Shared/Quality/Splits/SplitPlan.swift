@@ -77,6 +77,15 @@ package struct SplitPlan: Sendable {
     /// The same rows, shares and seed give the same parts.
     package init(seed: UInt64) { self.seed = seed }
 
+    /// Makes room at once: growing step by step holds half as much again.
+    package mutating func reserve(rows: Int, links: Int) {
+        ids.reserveCapacity(rows)
+        strata.reserveCapacity(rows)
+        fixed.reserveCapacity(rows)
+        sets.reserve(rows)
+        linkOwners.reserveCapacity(links)
+    }
+
     /// Rows added.
     package var count: Int { ids.count }
 
@@ -138,16 +147,17 @@ package struct SplitPlan: Sendable {
 private struct Components {
     /// Rows by component, in the order of keys within.
     private let rows: [Int32]
-    private let ranges: [Range<Int>]
+    /// Where each component begins; one more than components.
+    private let starts: [Int32]
     /// Largest first; equal ones, and single rows, in the order of keys.
-    var bySize: LazyMapSequence<[Range<Int>], ArraySlice<Int32>> {
-        let rows = rows
-        return ranges.lazy.map { rows[$0] }
+    var bySize: LazyMapSequence<Range<Int>, ArraySlice<Int32>> {
+        let (rows, starts) = (rows, starts)
+        return (0..<starts.count - 1).lazy.map { rows[Int(starts[$0])..<Int(starts[$0 + 1])] }
     }
     /// Rows that are alone. Largest components come first, so these are the last ones.
     var singles: ArraySlice<Int32> {
-        let start = ranges.lazy.filter { $0.count > 1 }.last?.upperBound ?? 0
-        return rows[start...]
+        let first = (0..<starts.count - 1).first { starts[$0 + 1] - starts[$0] == 1 }
+        return first.map { rows[Int(starts[$0])...] } ?? []
     }
 
     init(_ sets: inout DisjointSets, keys: [UInt64]) {
@@ -165,24 +175,24 @@ private struct Components {
             seen[Int(firsts[Int(row)])] = Int32(roots.count)
             roots.append(firsts[Int(row)])
         }
-        let bySize = roots.indices.sorted {
-            (sizes[Int(roots[$1])], $0) < (sizes[Int(roots[$0])], $1)
+        let bySize = (0..<Int32(roots.count)).sorted {
+            (sizes[Int(roots[Int($1)])], $0) < (sizes[Int(roots[Int($0)])], $1)
         }
-        var ranges: [Range<Int>] = []
-        var next = [Int](repeating: 0, count: roots.count)
-        var end = 0
+        var starts: [Int32] = [0]
+        starts.reserveCapacity(roots.count + 1)
+        var next = [Int32](repeating: 0, count: roots.count)
         for component in bySize {
-            next[component] = end
-            ranges.append(end..<(end + Int(sizes[Int(roots[component])])))
-            end = ranges[ranges.count - 1].upperBound
+            let start = starts[starts.count - 1]
+            next[Int(component)] = start
+            starts.append(start + sizes[Int(roots[Int(component)])])
         }
         var rows = [Int32](repeating: 0, count: keys.count)
         for row in order {
             let component = Int(seen[Int(firsts[Int(row)])])
-            rows[next[component]] = row
+            rows[Int(next[component])] = row
             next[component] += 1
         }
-        (self.rows, self.ranges) = (rows, ranges)
+        (self.rows, self.starts) = (rows, starts)
     }
 }
 
