@@ -9,11 +9,7 @@ struct TextRecords: Sendable {
 
     /// Maps a file into memory.
     init(path: String) throws(ImportError) {
-        do {
-            content = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
-        } catch {
-            throw .unreadable(path, why: "it is no readable file")
-        }
+        content = try Data(mapping: path)
     }
 
     /// Calls `body` with each record and its number, from 1, until it returns false.
@@ -143,11 +139,7 @@ struct SeparatedRows: Sendable {
     init(
         path: String, separator: Character, recordBytesMax: Int = Limits.recordBytesMax
     ) throws(ImportError) {
-        do {
-            content = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
-        } catch {
-            throw .unreadable(path, why: "it is no readable file")
-        }
+        content = try Data(mapping: path)
         // The mark that some programs put before UTF-8.
         var place = content.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
         let mark = separator.asciiValue ?? UInt8(ascii: ",")
@@ -237,6 +229,23 @@ struct SeparatedRows: Sendable {
             }
         }
         return isTooLong ? .tooLong(bytes: place - start) : .fields(fields)
+    }
+}
+
+extension Data {
+    /// A file in memory as far as it is looked at.
+    fileprivate init(mapping path: String) throws(ImportError) {
+        let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+        // Foundation leaks a page for each empty file that it maps.
+        if size == 0 {
+            self.init()
+            return
+        }
+        do {
+            try self.init(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
+        } catch {
+            throw .unreadable(path, why: "it is no readable file")
+        }
     }
 }
 
