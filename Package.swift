@@ -35,7 +35,9 @@ let package = Package(
     name: "fovea",
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-dataset-bench", targets: ["DatasetBench"]),
         .executable(name: "fovea-images-bench", targets: ["ImagesBench"]),
+        .executable(name: "fovea-augmentation-bench", targets: ["AugmentationBench"]),
         .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
@@ -78,19 +80,30 @@ let package = Package(
         .target(
             name: "CImages", path: "Sources/Shared/CImages",
             // Decoding and resampling are loops over pixels, in debug builds too.
-            cSettings: strictC + [.unsafeFlags(["-O3"])],
+            cSettings: strictC + [.unsafeFlags(["-O3", "-fno-math-errno"])],
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
         shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
+        shared("Resources", ["Base", "Digests", "Messages", "Storage"]),
         shared("TensorFiles", ["Base"]),
         shared("Layers", ["Base", "Numerics", "TensorFiles"]),
         shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Images", "Text"]),
+        shared("Evaluation", ["Base", "Quality", "Text"]),
+        shared(
+            "Training",
+            ["Base", "Digests", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
         shared("Operation", ["Base", "CLinux", "CMicroHTTPD", "Digests", "Messages", "RPC"]),
-        service("DatasetService", ["Digests", "Images", "Quality", "Storage", "Text"]),
-        service("TrainerService", ["Images", "Layers", "Models", "Numerics", "Text"]),
+        service(
+            "DatasetService", ["Digests", "Images", "Quality", "Resources", "Storage", "Text"]),
+        service(
+            "TrainerService",
+            [
+                "Digests", "Evaluation", "Generation", "Images", "Layers", "Models", "Numerics",
+                "Quality", "Resources", "Storage", "TensorFiles", "Text", "Training",
+            ]),
         service(
             "InferenceService",
             ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
@@ -111,8 +124,15 @@ let package = Package(
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
         tests("NumericsTests", ["Base", "CKernels", "Numerics", "TensorFiles"]),
         .executableTarget(
+            name: "DatasetBench",
+            dependencies: ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
+            path: "Benchmarks/dataset/ours", swiftSettings: strict),
+        .executableTarget(
             name: "ImagesBench", dependencies: ["Base", "Images"],
             path: "Benchmarks/images/ours", swiftSettings: strict),
+        .executableTarget(
+            name: "AugmentationBench", dependencies: ["Base", "Images", "Quality"],
+            path: "Benchmarks/augmentation/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests(
             "ModelsTests",
@@ -133,12 +153,25 @@ let package = Package(
         tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("QualityTests", ["Base", "Images", "Quality", "TestSupport", "Text"]),
+        tests("EvaluationTests", ["Base", "Evaluation", "Quality", "TestSupport", "Text"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
         tests(
             "DatasetTests",
             [
-                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "RPC",
-                "Storage", "TestSupport", "Text",
+                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "Quality",
+                "RPC", "Resources", "Storage", "TestSupport", "Text",
+            ]),
+        tests(
+            "TrainerTests",
+            [
+                "Base", "DatasetService", "Digests", "GoldenModels", "Images", "Messages",
+                "Operation", "RPC", "Resources", "Storage", "TestSupport", "TrainerService",
+            ]),
+        tests(
+            "TrainingTests",
+            [
+                "Base", "Digests", "GoldenModels", "Images", "Layers", "Models", "Numerics",
+                "TensorFiles", "Text", "Training",
             ]),
         tests("EndToEnd", ["Base", "DatasetService", "InferenceService", "TrainerService"]),
         tests("TidyTests", []),

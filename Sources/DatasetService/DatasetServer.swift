@@ -14,6 +14,8 @@ enum DatasetServer {
         compose: router)
 
     private static func router(_ composition: Composition) throws -> Router {
+        // Freezing a million rows takes arrays of megabytes that nothing needs afterwards.
+        ProcessSetup.returnBlocks(ofBytes: 2 << 20)
         let catalogue = try Catalogue(folder: composition.configuration.dataFolder)
         return router(catalogue, threads: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
     }
@@ -26,6 +28,8 @@ enum DatasetServer {
         router.declare(service: Datasets.name, methods: Datasets.methods)
         registerDatasets(catalogue, &router)
         registerExamples(catalogue, threads, &router)
+        registerAnnotation(catalogue, &router)
+        registerInspection(catalogue, &router)
         registerVersions(catalogue, &router)
         return router
     }
@@ -63,6 +67,40 @@ enum DatasetServer {
         }
         router.register(Datasets.deleteExample, needs: .operator_) { request, context in
             try await catalogue.delete(request, by: context.principal)
+        }
+    }
+
+    private static func registerInspection(_ catalogue: Catalogue, _ router: inout Router) {
+        let inspect = InspectDataset(catalogue: catalogue)
+        router.register(Datasets.inspectDataset, needs: .reader) { request, context in
+            try await inspect(request, context)
+        }
+        router.register(Datasets.setAugmentationPolicy, needs: .trainer) { request, _ in
+            try await catalogue.set(request)
+        }
+        router.register(Datasets.previewAugmentation, needs: .reader) { request, _ in
+            try await catalogue.preview(request)
+        }
+    }
+
+    private static func registerAnnotation(_ catalogue: Catalogue, _ router: inout Router) {
+        router.register(Datasets.putGuidelines, needs: .operator_) { request, context in
+            try await catalogue.put(request, by: context.principal)
+        }
+        router.register(Datasets.listAnnotationTasks, needs: .annotator) { request, context in
+            try await catalogue.list(request, by: context.principal)
+        }
+        router.register(Datasets.submitAnnotation, needs: .annotator) { request, context in
+            try await catalogue.submit(request, by: context.principal)
+        }
+        router.register(Datasets.getAgreement, needs: .operator_) { request, _ in
+            try await catalogue.agreement(request)
+        }
+        router.register(Datasets.listDisagreements, needs: .operator_) { request, _ in
+            try await catalogue.list(request)
+        }
+        router.register(Datasets.adjudicate, needs: .operator_) { request, context in
+            try await catalogue.adjudicate(request, by: context.principal)
         }
     }
 

@@ -16,21 +16,36 @@ final class DatasetHarness {
     let server: Server
     let client: Client
 
-    init(folder: String? = nil) throws {
+    /// - Parameter checksTokens: tokens such as `ann:annotator` say who calls; else everybody may
+    ///   do everything
+    init(
+        folder: String? = nil, checksTokens: Bool = false,
+        clock: @escaping @Sendable () -> Int64 = { WallClock.nanoseconds() }
+    ) throws {
         self.folder =
             folder ?? NSTemporaryDirectory() + "fovea-dataset-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(
             atPath: self.folder, withIntermediateDirectories: true)
-        catalogue = try Catalogue(folder: self.folder)
+        catalogue = try Catalogue(folder: self.folder, clock: clock)
         server = Server(
             router: DatasetServer.router(catalogue, threads: 2),
+            authenticator: checksTokens ? NamedTokens() : nil,
             encodeDetails: { error in
                 StatusDetails.encode(
                     code: Int32(error.code.rawValue), message: error.message,
                     reason: error.reason, domain: "fovea", facts: error.facts,
                     details: error.details)
             })
-        client = try server.connectInProcess()
+        var configuration = ClientConfiguration()
+        if checksTokens { configuration.token = "root:admin" }
+        client = try server.connectInProcess(configuration)
+    }
+
+    /// A client of somebody else.
+    func client(of name: String, _ role: Role) throws -> Client {
+        var configuration = ClientConfiguration()
+        configuration.token = "\(name):\(role.rawValue)"
+        return try server.connectInProcess(configuration)
     }
 
     func close(keepsFolder: Bool = false) async {
@@ -78,6 +93,17 @@ final class DatasetHarness {
         var request = IngestExamplesRequest()
         request.part = part
         return request
+    }
+}
+
+/// Tokens that say themselves who sends them.
+private struct NamedTokens: Authenticator {
+    func authenticate(authorization: String?, peer: Peer) throws(RPCError) -> Principal {
+        let words = (authorization ?? "").split(separator: " ").last?.split(separator: ":") ?? []
+        guard words.count == 2, let role = Role(rawValue: String(words[1])) else {
+            throw RPCError(.unauthenticated, "a token such as ann:annotator is needed")
+        }
+        return Principal(name: String(words[0]), role: role)
     }
 }
 

@@ -82,6 +82,47 @@ struct VersionTests {
         await harness.close()
     }
 
+    @Test func aRepeatedRequestToFreezeGetsTheFirstAnswer() async throws {
+        let harness = try await filled()
+        let id = "0b8f6f0e-9c55-4b0e-9f4e-3f2f3c1f7f10"
+        let first = try await freeze(harness) { $0.requestID = id }
+        #expect(!first.alreadyExisted)
+        // The rows have changed, yet the answer to the same request has not.
+        try await harness.ingest([Pets.row("late", image: try Pets.image(500).png())])
+        let again = try await freeze(harness) { $0.requestID = id }
+        #expect(again == first)
+        let error = await #expect(throws: RPCError.self) {
+            try await self.freeze(harness) { ($0.requestID, $0.description) = (id, "other") }
+        }
+        #expect(error?.toldReason == "REQUEST_ID_REUSED")
+        let versions = try await harness.client.call(
+            Datasets.listVersions, .with { $0.parent = "datasets/pets" }
+        ).versions
+        #expect(versions.map(\.name) == ["datasets/pets/versions/1"])
+        await harness.close()
+    }
+
+    @Test func freezingTheSameAtOnceGivesOneVersion() async throws {
+        let harness = try await filled()
+        let client = harness.client
+        let answers = try await withThrowingTaskGroup(of: FreezeVersionResponse.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    try await client.call(
+                        Datasets.freezeVersion, .with { $0.parent = "datasets/pets" })
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(Set(answers.compactMap(\.version?.name)).count == 1)
+        #expect(answers.count { !$0.alreadyExisted } == 1)
+        let rows = try await harness.catalogue.reader.read { db in
+            try db.first("SELECT count(*) FROM version_rows") { $0.int(0) }
+        }
+        #expect(rows == 104)
+        await harness.close()
+    }
+
     @Test func groupsAndNearDuplicatesStayTogether() async throws {
         let harness = try await filled()
         _ = try await freeze(harness)
@@ -98,6 +139,28 @@ struct VersionTests {
             splitOfLitter[row.groupValues["litter"] ?? "near", default: []].insert(row.split)
         }
         #expect(splitOfLitter.values.allSatisfy { $0.count == 1 })
+        await harness.close()
+    }
+
+    @Test func classesKeepTheirSharesInEverySplit() async throws {
+        let harness = try DatasetHarness()
+        try await harness.createPets()
+        var rows = try Pets.rows(0..<90)
+        for number in rows.indices {
+            rows[number].turns[1] = Turn(.assistant, number % 9 == 0 ? "dog" : "cat")
+        }
+        try await harness.ingest(rows)
+        let spec = SplitSpec.with {
+            ($0.testBasisPoints, $0.validationBasisPoints) = (3_000, 1_000)
+        }
+        let version = try #require(try await freeze(harness) { $0.splitSpec = spec }.version)
+        for (split, share) in zip(version.splits, [0.6, 0.1, 0.3]) {
+            #expect(split.stratumDeviationRowsMax <= 1)
+            for (name, count) in [("cat", 80.0), ("dog", 10.0)] {
+                let rows = split.strata.first { $0.name == name }?.itemCount ?? 0
+                #expect(abs(Double(rows) - count * share) <= 1, "\(split.split) \(name)")
+            }
+        }
         await harness.close()
     }
 

@@ -180,7 +180,11 @@ struct EndToEndTests {
         let first = try serve("dataset", folder)
         _ = try await first.logged("ready")
         let address = "unix:\(folder.path("s.sock"))"
-        #expect(try await refusal(folder, ["--listen", address]).contains("in use"))
+        let other = try TemporaryFolder()
+        #expect(try await refusal(other, ["--listen", address]).contains("in use"))
+        #expect(
+            try await refusal(folder, ["--listen=tcp:127.0.0.1:0"])
+                .contains("another program uses this data folder"))
         let health = try ServiceRun("dataset", ["health", "--server", address], in: folder)
         #expect(try await health.exitCode() == 0)
         first.send(SIGTERM)

@@ -59,6 +59,30 @@ struct ImagesFuzzTests {
         #expect(taken > 0)
     }
 
+    /// A preview looks at less, but sees the same damage.
+    @Test func aPreviewIsRefusedExactlyWhereItsPictureIs() throws {
+        let jpegs = Self.files.filter { $0.starts(with: [0xff, 0xd8]) }
+        try #require(!jpegs.isEmpty)
+        var (taken, refused) = (0, 0)
+        for seed in firstSeed..<firstSeed + cases / 4 {
+            var random = SeededRandom(seed: seed)
+            let bytes = Bytes(damaged(&random, of: jpegs))
+            guard let header = try? ImageHeader(reading: bytes, limits: limits) else { continue }
+            let whole = try? DecodedImage(decoding: bytes, DecodeOptions(limits: limits))
+            do throws(ImageError) {
+                guard let seen = try JPEGPreview(decoding: bytes, header, sideMin: 8) else {
+                    continue
+                }
+                #expect(whole?.isDamaged == seen.isDamaged, "seed \(seed)")
+                taken += 1
+            } catch {
+                #expect(whole == nil, "seed \(seed): \(error.message)")
+                refused += 1
+            }
+        }
+        #expect(taken > 0 && refused > 0)
+    }
+
     @Test func randomSettingsNeverTrap() {
         for seed in firstSeed..<firstSeed + cases / 4 {
             var random = SeededRandom(seed: seed)
@@ -110,7 +134,8 @@ struct ImagesFuzzTests {
             pixels.withUnsafeMutableBufferPointer { target in
                 var picture = ci_picture(
                     pixels: target.baseAddress, width: UInt32(header.width),
-                    height: UInt32(header.height), channels: UInt32(channels), is_damaged: false)
+                    height: UInt32(header.height), channels: UInt32(channels), shrink: 1,
+                    is_damaged: false)
                 return decode(
                     ci_input(bytes: source.baseAddress, count: source.count), &picture, &message)
             }
@@ -120,26 +145,7 @@ struct ImagesFuzzTests {
 
     private func damaged(_ random: inout SeededRandom, of files: [[UInt8]] = files) -> [UInt8] {
         var bytes = files.randomElement(using: &random) ?? []
-        for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
-            damage(&bytes, &random)
-        }
+        for _ in 0..<Int.random(in: 1...4, using: &random) { random.damage(&bytes) }
         return bytes
-    }
-
-    private func damage(_ bytes: inout [UInt8], _ random: inout SeededRandom) {
-        // Headers are short and matter most.
-        let reach = Bool.random(using: &random) ? min(bytes.count, 200) : bytes.count
-        let place = Int.random(in: 0..<reach, using: &random)
-        switch Int.random(in: 0..<7, using: &random) {
-        case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-        case 1: bytes[place] = UInt8.random(in: 0...255, using: &random)
-        case 2: bytes[place] = [0, 1, 0x7f, 0x80, 0xff].randomElement(using: &random) ?? 0
-        case 3: bytes.removeSubrange(place...)
-        case 4: bytes.remove(at: place)
-        case 5: bytes.insert(UInt8.random(in: 0...255, using: &random), at: place)
-        default:
-            let end = min(bytes.count, place + Int.random(in: 1..<32, using: &random))
-            bytes.insert(contentsOf: Array(bytes[place..<end]), at: place)
-        }
     }
 }

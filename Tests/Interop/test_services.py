@@ -30,8 +30,17 @@ IMPLEMENTED: set[str] = {
     f"fovea.dataset.v1.Datasets.{method}"
     for method in (
         "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset",
-        "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "FreezeVersion",
-        "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples")
+        "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "InspectDataset",
+        "SetAugmentationPolicy", "PreviewAugmentation", "FreezeVersion",
+        "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples",
+        "PutGuidelines", "ListAnnotationTasks", "SubmitAnnotation", "GetAgreement",
+        "ListDisagreements", "Adjudicate")
+} | {
+    f"fovea.trainer.v1.Training.{method}"
+    for method in (
+        "RegisterModel", "GetModel", "ListModels", "EstimateJob", "PreviewExample", "CreateJob",
+        "GetJob", "ListJobs", "WatchJob", "CancelJob", "PauseJob", "ResumeJob", "ListCheckpoints",
+        "GetEvaluation", "CompareEvaluations", "AdviseTuning", "FetchArtifact")
 }
 
 

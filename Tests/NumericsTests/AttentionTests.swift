@@ -178,10 +178,10 @@ extension AttentionTests {
     @Test(arguments: tiersAndTypes)
     func pagesOfAnyShapeGiveTheBitsOfRows(tier: CPUBackend.Tier, type: DType) throws {
         let cpu = try CPUBackend(tier: tier, threads: 2)
-        for width in [32, 64, 96, 128, 256, 40] {
-            for pageRows in [32, 64, 96, 128, 16] {
+        for width in [32, 96, 128, 40] {
+            for pageRows in [32, 96, 16] {
                 let served = Served(
-                    [1, 1, 2, 1, 20], [1, 34, 131, 1100, 90], pageRows: pageRows, width: width,
+                    [1, 1, 2, 1, 20], [1, 34, 131, 600, 90], pageRows: pageRows, width: width,
                     type, on: cpu)
                 #expect(served.paged.bytes() == served.ragged.bytes(), "\(width), \(pageRows)")
             }

@@ -17,6 +17,27 @@ package struct SeededRandom: RandomNumberGenerator {
     }
 }
 
+extension SeededRandom {
+    /// Changes bytes in one place as accidents and attackers do.
+    package mutating func damage(_ bytes: inout [UInt8]) {
+        guard !bytes.isEmpty else { return }
+        // Headers are short and matter most.
+        let reach = Bool.random(using: &self) ? min(bytes.count, 200) : bytes.count
+        let place = Int.random(in: 0..<reach, using: &self)
+        switch Int.random(in: 0..<7, using: &self) {
+        case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &self)
+        case 1: bytes[place] = UInt8.random(in: 0...255, using: &self)
+        case 2: bytes[place] = [0, 1, 0x7f, 0x80, 0xff].randomElement(using: &self) ?? 0
+        case 3: bytes.removeSubrange(place...)
+        case 4: bytes.remove(at: place)
+        case 5: bytes.insert(UInt8.random(in: 0...255, using: &self), at: place)
+        default:
+            let end = min(bytes.count, place + Int.random(in: 1..<32, using: &self))
+            bytes.insert(contentsOf: Array(bytes[place..<end]), at: place)
+        }
+    }
+}
+
 /// The size of a run, from the environment.
 package enum RunSize {
     /// A number from an environment variable, else `standard`.

@@ -5,7 +5,7 @@ enum Layout {
     static let imports: [String: Set<String>] = {
         let service: Set = [
             "Base", "Digests", "RPC", "Messages", "Operation", "Storage", "Images", "Text",
-            "Quality",
+            "Quality", "Resources",
         ]
         let models: Set = ["Base", "Numerics", "TensorFiles", "Layers", "Text", "Images"]
         let engine = models.union(["Models", "Generation"])
@@ -14,6 +14,7 @@ enum Layout {
             "Digests": ["Base", "CCrypto"],
             "RPC": ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
             "Storage": ["Base", "Digests", "CLinux", "CSQLite"],
+            "Resources": ["Base", "Digests", "Messages", "Storage"],
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
@@ -22,13 +23,18 @@ enum Layout {
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
             "Quality": ["Base", "Text", "Images"],
+            "Evaluation": ["Base", "Text", "Quality"],
             "Models": models,
             "Generation": models.union(["Models"]),
+            "Training": models.union(["Models", "Digests"]),
             "TestSupport": service.union(engine),
             // Models with reference values, for every test that runs one.
             "GoldenModels": models.union(["Models"]),
             "ModelsTests": models.union(["Models", "GoldenModels", "TestSupport", "Testing"]),
             "GenerationTests": engine.union(["GoldenModels", "Testing"]),
+            "TrainingTests": models.union([
+                "Models", "Digests", "GoldenModels", "Training", "Testing",
+            ]),
             // Golden values come in files of tensors.
             "NumericsTests": ["Base", "CKernels", "Numerics", "TensorFiles", "Testing"],
             // Calls need messages, which the library itself knows nothing of.
@@ -37,7 +43,14 @@ enum Layout {
             ],
             "EndToEnd": ["Testing"],
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
+            // The trainer reads rows from a dataset service.
+            "TrainerTests": service.union(engine).union([
+                "DatasetService", "GoldenModels", "TrainerService", "Training", "TestSupport",
+                "Testing",
+            ]),
+            "DatasetBench": ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
             "ImagesBench": ["Base", "Images"],
+            "AugmentationBench": ["Base", "Images", "Quality"],
             // Golden values come in safetensors files.
             "ImagesTests": [
                 "Base", "CImages", "Images", "TensorFiles", "TestSupport", "Testing",
@@ -45,7 +58,7 @@ enum Layout {
             "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
-            "TrainerService": service.union(engine),
+            "TrainerService": service.union(engine).union(["Evaluation", "Training"]),
             "InferenceService": service.union(engine),
         ]
     }()

@@ -1,6 +1,7 @@
 import Base
 import Messages
 import RPC
+import Resources
 import Storage
 
 extension Catalogue {
@@ -8,7 +9,7 @@ extension Catalogue {
     func create(_ request: CreateDatasetRequest) async throws -> Dataset {
         guard let asked = request.dataset else { throw DatasetError.required(field: "dataset") }
         try DatasetRules.check(asked)
-        let id = request.datasetID.isEmpty ? Self.newID() : request.datasetID
+        let id = request.datasetID.isEmpty ? ResourceID.new("d") : request.datasetID
         guard DatasetName.isValid(id) else {
             throw DatasetError.invalid(
                 field: "dataset_id", seen: id, allowed: "[a-z][a-z0-9-]{0,62} is allowed")
@@ -25,29 +26,7 @@ extension Catalogue {
                 .text(id), .blob(content), .integer(now), .integer(now))
             return try db.dataset(name).message(db)
         }
-        if request.validateOnly { return try await undone(create) }
+        if request.validateOnly { return try await writer.undone(create) }
         return try await once(request.requestID, request, create)
     }
-
-    /// Does it, keeps the answer and nothing else.
-    func undone<Response: Sendable>(
-        _ body: @escaping @Sendable (Connection) throws -> Response
-    ) async throws -> Response {
-        do {
-            return try await writer.write { db in throw Undo(response: try body(db)) }
-        } catch let undo as Undo<Response> {
-            return undo.response
-        }
-    }
-
-    /// A letter and 12 more characters.
-    private static func newID() -> String {
-        let digits = String(UInt64.random(in: .min ... .max), radix: 36)
-        return "d" + digits.prefix(12)
-    }
-}
-
-/// Carries an answer out of a transaction that is not to stay.
-private struct Undo<Response: Sendable>: Error {
-    let response: Response
 }

@@ -1,5 +1,6 @@
 import Digests
 import Messages
+import Resources
 import Storage
 
 extension Catalogue {
@@ -48,10 +49,10 @@ extension Connection {
             DELETE FROM revision_images WHERE revision_id IN (
                 SELECT id FROM revisions WHERE example_id IN \(examples))
             """, key)
-        for table in ["revisions", "votes", "tombstones"] {
+        for table in ["adjudications", "revisions", "votes", "tombstones"] {
             try run("DELETE FROM \(table) WHERE example_id IN \(examples)", key)
         }
-        for table in ["examples", "dataset_images", "ingests"] {
+        for table in ["leases", "guidelines", "examples", "dataset_images", "ingests"] {
             try run("DELETE FROM \(table) WHERE dataset_id = ?", key)
         }
         try run("DELETE FROM datasets WHERE id = ?", key)

@@ -1,5 +1,6 @@
 import Messages
 import RPC
+import Resources
 import Storage
 
 extension Catalogue {
@@ -52,7 +53,9 @@ extension Connection {
         ) { $0.int64(0) }
         try run("DELETE FROM revision_images WHERE revision_id IN \(revisions)", key)
         try run("UPDATE revisions SET payload = NULL WHERE example_id = ?", key)
-        try run("DELETE FROM votes WHERE example_id = ?", key)
+        for table in ["votes", "adjudications", "leases"] {
+            try run("DELETE FROM \(table) WHERE example_id = ?", key)
+        }
         try run(
             """
             UPDATE examples SET state = ?, answer_origin = 0, gold = 0, vote_count = 0,

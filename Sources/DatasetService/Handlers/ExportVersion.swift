@@ -3,6 +3,7 @@ import Digests
 import Foundation
 import Messages
 import RPC
+import Resources
 import Storage
 
 /// `ExportVersion`: the file of rows first, then the images, each once.

@@ -2,6 +2,7 @@ import Base
 import Images
 import Messages
 import RPC
+import Resources
 import Storage
 
 extension Catalogue {
@@ -22,10 +23,13 @@ extension Catalogue {
             }
             guard row.payload != nil else { throw DatasetError.erased(name: "\(name)") }
             var message = try row.message(dataset.name)
-            if request.includeVotes { message.votes = try db.votes(on: row.id, named: name) }
+            if request.includeVotes {
+                message.votes = try db.votes(on: row.id, named: name)
+                message.adjudications = try db.adjudications(on: row.id, named: name)
+            }
             return message
         }
-        if message.gold, !caller.may(.trainer) { message.hideGold() }
+        if message.gold, !caller.may(.trainer) { message.hideAnswer() }
         guard request.includeContent || side > 0 else { return message }
         let size = message.images.reduce(0) { $0 + Int($1.sizeBytes) }
         guard side > 0 || size <= Limits.pageBytesMax else {
@@ -45,11 +49,13 @@ extension Catalogue {
 }
 
 extension Example {
-    /// Takes away what would tell an annotator that the answer is known.
-    mutating func hideGold() {
+    /// Takes away what would tell an annotator that the answer is known, or what it is.
+    mutating func hideAnswer() {
         gold = false
         if turns.last?.role == .assistant { turns.removeLast() }
         (state, answerOrigin, voteCount) = (.unlabelled, .unspecified, 0)
-        (tags, votes, adjudications) = ([], [], [])
+        (tags, regions, votes, adjudications) = ([], [], [], [])
+        // A digest of few possible answers gives the answer away; source keys may hold it.
+        (contentSha256, passthroughJSON, guidelines, updateTime) = ("", "", "", nil)
     }
 }

@@ -1,4 +1,5 @@
 import Messages
+import Resources
 import Storage
 
 extension Catalogue {

@@ -1,5 +1,6 @@
 import Messages
 import RPC
+import Resources
 
 /// `IngestExamples`.
 struct IngestExamples: Sendable {
@@ -7,6 +8,12 @@ struct IngestExamples: Sendable {
     let workers: IngestWorkers
 
     func callAsFunction(
+        _ requests: RequestReader<IngestExamplesRequest>, _ context: CallContext
+    ) async throws -> IngestExamplesResponse {
+        try await workers.counted { try await take(requests, context) }
+    }
+
+    private func take(
         _ requests: RequestReader<IngestExamplesRequest>, _ context: CallContext
     ) async throws -> IngestExamplesResponse {
         guard case .header(let header)? = try await requests.next()?.part else {

@@ -1,4 +1,5 @@
 import Messages
+import Resources
 import Storage
 
 extension Catalogue {
@@ -64,23 +65,5 @@ extension Catalogue {
         guard let number else { return record.name.id }
         let digits = String(number)
         return String(repeating: "0", count: max(0, 20 - digits.count)) + digits
-    }
-}
-
-extension OpenEnum {
-    /// The name without the prefix of its enum, such as `CLASSIFICATION`.
-    var plainName: String {
-        guard let name, let first = Self.allKnown.first?.name else { return description }
-        guard first.hasSuffix("UNSPECIFIED") else { return name }
-        return String(name.dropFirst(first.count - "UNSPECIFIED".count))
-    }
-
-    /// The value whose name without prefix is this one, in any case.
-    init?(plainName: String) {
-        let wanted = plainName.uppercased()
-        guard let value = Self.allKnown.first(where: { $0.plainName == wanted }) else {
-            return nil
-        }
-        self = value
     }
 }

@@ -1,5 +1,6 @@
 import Messages
 import RPC
+import Resources
 import Storage
 
 extension Catalogue {
@@ -23,7 +24,7 @@ extension Catalogue {
                 request.orderBy, allowed: ["row_id", "create_time", "update_time"],
                 standard: "row_id"),
             after: try PageToken(request.pageToken, for: mark),
-            size: PageSize(request.pageSize).count)
+            size: PageSize(request.pageSize).count, hidesGold: !caller.may(.trainer))
         let parts = request.parent.split(separator: "/")
         let database = filter.isEverything ? reader : scanner
         var page: ExampleScan.Page
@@ -36,7 +37,6 @@ extension Catalogue {
         }
         var response = ListExamplesResponse()
         for index in page.rows.indices {
-            if page.rows[index].gold, !caller.may(.trainer) { page.rows[index].hideGold() }
             if side > 0, page.rows[index].state != .erased {
                 try await attachContent(to: &page.rows[index], side: Int(side))
             }
@@ -54,6 +54,8 @@ struct ExampleScan: Sendable {
     let order: PageOrder
     let after: PageToken?
     let size: Int
+    /// Whether rows with a known answer look like rows without, to the filter too.
+    let hidesGold: Bool
 
     /// What was found.
     struct Page: Sendable {
@@ -158,7 +160,8 @@ struct ExampleScan: Sendable {
             page.total += 1
             return
         }
-        let message = try record.message(dataset, split: SplitKind(rawValue: Int32(split)))
+        var message = try record.message(dataset, split: SplitKind(rawValue: Int32(split)))
+        if hidesGold, message.gold { message.hideAnswer() }
         guard filter.matches({ ExampleFilter.value($0, of: message) }) else { return }
         page.total += 1
         if isBefore {

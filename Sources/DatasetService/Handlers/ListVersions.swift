@@ -1,5 +1,6 @@
 import Digests
 import Messages
+import Resources
 import Storage
 
 extension Catalogue {

@@ -1,5 +1,6 @@
 import Base
 import Messages
+import Resources
 import Storage
 
 extension Catalogue {
@@ -30,9 +31,13 @@ extension Catalogue {
                 UPDATE datasets SET message = ?, update_ns = ?, change_count = change_count + 1
                 WHERE id = ?
                 """, .blob(try changed.encoded()), .integer(now), .integer(record.id))
-            return try db.dataset(name).message(db)
+            let present = try db.dataset(name)
+            if present.stored.votesNeeded < record.stored.votesNeeded {
+                try db.settleComplete(present, at: now)
+            }
+            return try present.message(db)
         }
-        if request.validateOnly { return try await undone(change) }
+        if request.validateOnly { return try await writer.undone(change) }
         return try await once(request.requestID, request, change)
     }
 }

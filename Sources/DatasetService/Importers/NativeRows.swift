@@ -1,6 +1,7 @@
 import Base
 import Foundation
 import Messages
+import Resources
 import Text
 
 /// Fovea's own form: everything that a row has, one JSON object a line in `rows.jsonl`, beside a

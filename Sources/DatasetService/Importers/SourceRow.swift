@@ -19,6 +19,17 @@ struct SourceRow: Sendable {
 
     init(_ number: Int) { self.number = UInt64(number) }
 
+    /// The row, refused where a text of it has no form on the wire: JSON can spell a NUL, which no
+    /// message holds.
+    var checked: SourceRow {
+        guard problem == nil, (try? row.encoded()) == nil else { return self }
+        var copy = self
+        copy.problem = Rejection(
+            .textInvalid, seen: "a NUL character", allowed: "text without NUL",
+            "a text of the row holds what no message can")
+        return copy
+    }
+
     /// A row that cannot be read.
     init(_ number: Int, refusedFor problem: Rejection) {
         self.init(number)

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Messages
+import Resources
 import Storage
 
 /// What became of a row.
@@ -25,7 +26,7 @@ struct IngestStore {
         let known = try db.first(
             """
             SELECT examples.id, state, row_sha FROM examples
-            LEFT JOIN revisions ON revisions.id = revision_id
+            LEFT JOIN revisions ON revisions.id = basis_id
             WHERE dataset_id = ? AND row_id = ?
             """, .integer(terms.dataset.id), .text(row.rowID)
         ) { (id: $0.int64(0), state: $0.int(1), digest: $0.digest(2)) }
@@ -61,12 +62,12 @@ struct IngestStore {
     private func insert(_ row: PreparedRow, _ digest: Digest256) throws -> RowOutcome {
         try db.run(
             """
-            INSERT INTO examples(dataset_id, row_id, state, answer_origin, gold, source_split,
-                vote_count, create_ns, update_ns) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO examples(dataset_id, row_id, state, answer_origin, gold, basis_gold,
+                source_split, vote_count, create_ns, update_ns)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?8)
             """, .integer(terms.dataset.id), .text(row.rowID), SQLValue(Int(row.state.rawValue)),
             SQLValue(Int(row.origin.rawValue)), SQLValue(row.gold),
-            SQLValue(Int(row.sourceSplit.rawValue)), SQLValue(row.votes.count), .integer(now),
-            .integer(now))
+            SQLValue(Int(row.sourceSplit.rawValue)), SQLValue(row.votes.count), .integer(now))
         let example = db.lastKey
         try db.run(
             "UPDATE datasets SET example_count = example_count + 1 WHERE id = ?",
@@ -80,8 +81,8 @@ struct IngestStore {
         // Votes were given to other content: they stay on record, but no longer count.
         try db.run(
             """
-            UPDATE examples SET state = ?, answer_origin = ?, gold = ?, source_split = ?,
-                vote_count = ?, update_ns = ? WHERE id = ?
+            UPDATE examples SET state = ?1, answer_origin = ?2, gold = ?3, basis_gold = ?3,
+                source_split = ?4, vote_count = ?5, update_ns = ?6 WHERE id = ?7
             """, SQLValue(Int(row.state.rawValue)), SQLValue(Int(row.origin.rawValue)),
             SQLValue(row.gold), SQLValue(Int(row.sourceSplit.rawValue)),
             SQLValue(row.votes.count), .integer(now), .integer(example))
@@ -96,8 +97,8 @@ struct IngestStore {
             .integer(example), SQLValue(row.contentDigest), SQLValue(digest), .blob(row.payload))
         let revision = db.lastKey
         try db.run(
-            "UPDATE examples SET revision_id = ? WHERE id = ?", .integer(revision),
-            .integer(example))
+            "UPDATE examples SET revision_id = ?1, basis_id = ?1 WHERE id = ?2",
+            .integer(revision), .integer(example))
         var newImages = 0
         for (position, picture) in row.pictures.enumerated() {
             let image = try imageKey(picture, &newImages)
@@ -108,7 +109,8 @@ struct IngestStore {
                 "INSERT OR IGNORE INTO dataset_images VALUES(?, ?)", .integer(terms.dataset.id),
                 .integer(image))
         }
-        for vote in row.votes { try add(vote, to: example) }
+        for vote in row.votes { try add(vote, to: example, revision) }
+        if !row.votes.isEmpty { try db.settle(example, of: terms.dataset, at: now) }
         return RowOutcome(
             verdict: .accepted, problems: [], newImages: newImages,
             knownImages: row.pictures.count - newImages)
@@ -138,15 +140,18 @@ struct IngestStore {
         return key
     }
 
-    private func add(_ vote: ImportedVote, to example: Int64) throws {
+    private func add(_ vote: ImportedVote, to example: Int64, _ revision: Int64) throws {
         var stored = Vote()
         stored.annotator = vote.annotator
         stored.answer = vote.answer
         stored.leadSeconds = vote.leadSeconds
         stored.createTime = .init(nanoseconds: now)
         try db.run(
-            "INSERT INTO votes(example_id, annotator, message, create_ns) VALUES(?, ?, ?, ?)",
-            .integer(example), .text(vote.annotator), .blob(try stored.encoded()), .integer(now))
+            """
+            INSERT INTO votes(example_id, annotator, message, create_ns, basis_id)
+            VALUES(?, ?, ?, ?, ?)
+            """, .integer(example), .text(vote.annotator), .blob(try stored.encoded()),
+            .integer(now), .integer(revision))
     }
 }
 

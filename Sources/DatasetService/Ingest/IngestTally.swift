@@ -1,4 +1,5 @@
 import Messages
+import Resources
 
 /// Counts what became of rows, and keeps as many reports as were asked for.
 struct IngestTally: Sendable {

@@ -1,5 +1,6 @@
 import Messages
-import Text
+import Quality
+import Resources
 
 /// What a row must be like. Collects everything that is wrong, so that one upload tells it all.
 struct RowRules: Sendable {
@@ -7,13 +8,17 @@ struct RowRules: Sendable {
     private let classes: Set<String>
     private let groupKeys: Set<String>
     private let answerBytesMax: Int
+    /// nil where any text, or any JSON, is an answer.
+    private let schema: Quality.AnswerSchema?
 
     init(_ dataset: Dataset) {
         self.dataset = dataset
-        let schema = dataset.answerSchema ?? AnswerSchema()
-        classes = Set(schema.classes.map(\.name))
+        let form = dataset.answerSchema ?? Messages.AnswerSchema()
+        classes = Set(form.classes.map(\.name))
         groupKeys = Set(dataset.groupKeys)
-        let asked = Int(schema.answerBytesMax)
+        // A dataset is not taken with a schema that cannot be read.
+        schema = form.jsonSchema.isEmpty ? nil : try? Quality.AnswerSchema(form.jsonSchema)
+        let asked = Int(form.answerBytesMax)
         answerBytesMax = asked == 0 ? Limits.answerBytesStandard : asked
     }
 
@@ -51,7 +56,7 @@ struct RowRules: Sendable {
         var found: [Rejection] = []
         checkTurns(turns, imageCount: sizes.count, &found)
         checkAnswer(turns, &found)
-        checkRegions(row.regions, sizes, &found)
+        found += Self.regionProblems(row.regions, sizes)
         checkWords(row, &found)
         checkVotes(row, hasAnswer: turns.last?.role == .assistant, &found)
         return found.map(\.problem)
@@ -158,51 +163,59 @@ struct RowRules: Sendable {
                 allowed: classes.sorted().prefix(20).joined(separator: ", "),
                 "the answer is none of the classes")
         }
-        if dataset.answerSchema?.jsonSchema.isEmpty == false,
-            (try? JSONDocument(answer.utf8)) == nil
-        {
-            return Rejection(
-                .answerInvalid, seen: answer, allowed: "JSON that meets the dataset's schema",
-                "the answer is not JSON")
+        let broken = schema?.problems(in: answer) ?? []
+        guard !broken.isEmpty else { return nil }
+        let places = broken.prefix(Self.schemaProblemsTold).map { problem in
+            problem.pointer.isEmpty ? problem.message : "\(problem.pointer): \(problem.message)"
         }
-        return nil
+        return Rejection(
+            .answerInvalid, seen: answer, allowed: "JSON that meets the dataset's schema",
+            "the answer breaks the schema in \(broken.count) places: "
+                + places.joined(separator: "; "))
     }
 
-    private func checkRegions(
-        _ regions: [ImageRegion], _ sizes: [(width: Int, height: Int)?],
-        _ found: inout [Rejection]
-    ) {
-        if regions.count > Limits.regionsMax {
-            found.append(
+    /// Places of one answer that are named.
+    private static let schemaProblemsTold = 5
+
+    /// What is wrong with regions.
+    ///
+    /// - Parameter sizes: width and height of each image; nil where the image was refused
+    static func regionProblems(
+        _ regions: [ImageRegion], _ sizes: [(width: Int, height: Int)?]
+    ) -> [Rejection] {
+        guard regions.count <= Limits.regionsMax else {
+            return [
                 Rejection(
                     .regionInvalid, field: "regions", seen: "\(regions.count)",
-                    allowed: "\(Limits.regionsMax)", "there are too many regions"))
-            return
+                    allowed: "\(Limits.regionsMax)", "there are too many regions")
+            ]
         }
-        for (index, region) in regions.enumerated() {
-            let path = "regions[\(index)]"
-            guard Int(region.imageIndex) < sizes.count else {
-                found.append(
-                    Rejection(
-                        .regionInvalid, field: "\(path).image_index", seen: "\(region.imageIndex)",
-                        allowed: "below \(sizes.count)", "there is no such image"))
-                continue
-            }
-            guard let size = sizes[Int(region.imageIndex)] else { continue }
-            let (width, height) = (Double(size.width), Double(size.height))
-            let isInside =
-                region.xMinPixels >= 0 && region.yMinPixels >= 0
-                && region.xMaxPixels > region.xMinPixels && region.xMaxPixels <= width
-                && region.yMaxPixels > region.yMinPixels && region.yMaxPixels <= height
-            guard !isInside else { continue }
-            found.append(
-                Rejection(
-                    .regionInvalid, field: path,
-                    seen: "\(region.xMinPixels), \(region.yMinPixels) to \(region.xMaxPixels), "
-                        + "\(region.yMaxPixels)",
-                    allowed: "an area inside \(size.width) x \(size.height)",
-                    "the region does not lie in its image"))
+        return regions.enumerated().compactMap { index, region in
+            regionProblem(region, "regions[\(index)]", sizes)
         }
+    }
+
+    private static func regionProblem(
+        _ region: ImageRegion, _ path: String, _ sizes: [(width: Int, height: Int)?]
+    ) -> Rejection? {
+        guard Int(region.imageIndex) < sizes.count else {
+            return Rejection(
+                .regionInvalid, field: "\(path).image_index", seen: "\(region.imageIndex)",
+                allowed: "below \(sizes.count)", "there is no such image")
+        }
+        guard let size = sizes[Int(region.imageIndex)] else { return nil }
+        let (width, height) = (Double(size.width), Double(size.height))
+        let isInside =
+            region.xMinPixels >= 0 && region.yMinPixels >= 0
+            && region.xMaxPixels > region.xMinPixels && region.xMaxPixels <= width
+            && region.yMaxPixels > region.yMinPixels && region.yMaxPixels <= height
+        guard !isInside else { return nil }
+        return Rejection(
+            .regionInvalid, field: path,
+            seen: "\(region.xMinPixels), \(region.yMinPixels) to \(region.xMaxPixels), "
+                + "\(region.yMaxPixels)",
+            allowed: "an area inside \(size.width) x \(size.height)",
+            "the region does not lie in its image")
     }
 }
 
@@ -279,7 +292,8 @@ extension RowRules {
             .fieldInvalid, field: path, seen: "\(count)", allowed: "\(max)", "there are too many")
     }
 
-    private static func isTag(_ tag: String) -> Bool {
+    /// `[a-z][a-z0-9_-]{0,62}`.
+    static func isTag(_ tag: String) -> Bool {
         guard let first = tag.utf8.first, tag.utf8.count <= Limits.tagBytesMax else {
             return false
         }

@@ -1,5 +1,8 @@
+import Base
 import Images
 import Messages
+import Quality
+import Resources
 
 /// What a dataset must be like, and the values of what it leaves open.
 struct DatasetRules {
@@ -8,17 +11,19 @@ struct DatasetRules {
         guard dataset.task != .unspecified else { throw .required(field: "dataset.task") }
         try choice("dataset.task", dataset.task.isKnown, dataset.task.description)
         try choice("dataset.domain", dataset.domain.isKnown, dataset.domain.description)
-        try size("dataset.display_name", dataset.displayName, Limits.displayNameBytesMax)
-        try size("dataset.description", dataset.description, Limits.descriptionBytesMax)
-        try size("dataset.default_prompt", dataset.defaultPrompt, Limits.textBytesMax)
-        try size("dataset.default_system_text", dataset.defaultSystemText, Limits.textBytesMax)
-        try range(
+        try FieldRules.size(
+            "dataset.display_name", dataset.displayName, ResourceLimits.displayNameBytesMax)
+        try FieldRules.size("dataset.description", dataset.description, Limits.descriptionBytesMax)
+        try FieldRules.size("dataset.default_prompt", dataset.defaultPrompt, Limits.textBytesMax)
+        try FieldRules.size(
+            "dataset.default_system_text", dataset.defaultSystemText, Limits.textBytesMax)
+        try FieldRules.range(
             "dataset.annotators_per_row", Int(dataset.annotatorsPerRow), 0...Limits.annotatorsMax)
         if let score = dataset.targetScore, !(0...1).contains(score) {
             throw .invalid(
                 field: "dataset.target_score", seen: "\(score)", allowed: "0 to 1 is allowed")
         }
-        try schema(dataset.answerSchema ?? AnswerSchema(), task: dataset.task)
+        try schema(dataset.answerSchema ?? Messages.AnswerSchema(), task: dataset.task)
         try names(dataset)
         try quotas(dataset.tagQuotas)
         try images(dataset.imageLimits ?? Messages.ImageLimits())
@@ -34,6 +39,8 @@ struct DatasetRules {
         (dataset.name, dataset.etag, dataset.latestVersion) = ("", "", "")
         (dataset.createTime, dataset.updateTime, dataset.guidelinesContent) = (nil, nil, nil)
         (dataset.exampleCount, dataset.imageCount, dataset.storedBytes) = (0, 0, 0)
+        (dataset.guidelines, dataset.schemaRevision) = ("", 0)
+        dataset.augmentationPolicy = nil
         return dataset
     }
 
@@ -45,27 +52,12 @@ struct DatasetRules {
         }
     }
 
-    private static func size(_ field: String, _ text: String, _ max: Int) throws(DatasetError) {
-        guard text.utf8.count <= max else {
-            throw .tooLarge(what: field, bytes: text.utf8.count, bytesMax: max)
-        }
-    }
-
-    private static func range(
-        _ field: String, _ value: Int, _ allowed: ClosedRange<Int>
-    ) throws(DatasetError) {
-        guard allowed.contains(value) else {
-            throw .invalid(
-                field: field, seen: "\(value)",
-                allowed: "\(allowed.lowerBound) to \(allowed.upperBound) is allowed")
-        }
-    }
-
     private static func schema(
-        _ schema: AnswerSchema, task: AnswerTask
+        _ schema: Messages.AnswerSchema, task: AnswerTask
     ) throws(DatasetError) {
         let field = "dataset.answer_schema"
-        try size("\(field).json_schema", schema.jsonSchema, Limits.schemaBytesMax)
+        try FieldRules.size("\(field).json_schema", schema.jsonSchema, Limits.schemaBytesMax)
+        try jsonSchema(schema.jsonSchema, "\(field).json_schema", task: task)
         guard task == .classification else {
             guard schema.classes.isEmpty else {
                 throw .fieldsConflict(
@@ -74,67 +66,64 @@ struct DatasetRules {
             }
             return
         }
-        try range(
+        try FieldRules.range(
             "\(field).classes (their number)", schema.classes.count,
             Limits.classesMin...Limits.classesMax)
         var seen = Set<String>()
         for (index, item) in schema.classes.enumerated() {
             let path = "\(field).classes[\(index)].name"
             guard !item.name.isEmpty else { throw .required(field: path) }
-            try size(path, item.name, Limits.classBytesMax)
+            try FieldRules.size(path, item.name, Limits.classBytesMax)
             guard seen.insert(item.name).inserted else {
                 throw .invalid(field: path, seen: item.name, allowed: "each name is allowed once")
             }
         }
     }
 
+    private static func jsonSchema(
+        _ text: String, _ field: String, task: AnswerTask
+    ) throws(DatasetError) {
+        guard !text.isEmpty else { return }
+        guard task == .extraction || task == .reasoning else {
+            throw .fieldsConflict(
+                "only extraction and reasoning have a JSON schema", fields: ["dataset.task", field])
+        }
+        do throws(SchemaError) {
+            _ = try Quality.AnswerSchema(text)
+        } catch {
+            throw .invalid(field: field, seen: text, allowed: error.message)
+        }
+    }
+
     private static func names(_ dataset: Dataset) throws(DatasetError) {
-        try range(
+        try FieldRules.range(
             "dataset.group_keys (their number)", dataset.groupKeys.count, 0...Limits.groupKeysMax)
         for (index, key) in dataset.groupKeys.enumerated() {
-            try word("dataset.group_keys[\(index)]", key)
+            try FieldRules.word("dataset.group_keys[\(index)]", key)
         }
-        try labels("dataset.labels", dataset.labels)
+        try FieldRules.labels("dataset.labels", dataset.labels)
     }
 
-    /// Checks labels: at most 64 with plain keys.
-    static func labels(_ field: String, _ labels: [String: String]) throws(DatasetError) {
-        try range("\(field) (their number)", labels.count, 0...Limits.labelsMax)
-        for (key, value) in labels {
-            try word("\(field) (a key)", key)
-            try size("\(field).\(key)", value, Limits.idBytesMax)
-        }
-    }
-
-    private static func word(_ field: String, _ text: String) throws(DatasetError) {
-        let isPlain = text.utf8.allSatisfy {
-            (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f || $0 == 0x2d
-        }
-        guard let first = text.utf8.first, (0x61...0x7a).contains(first), isPlain,
-            text.utf8.count <= Limits.idBytesMax
-        else {
-            throw .invalid(
-                field: field, seen: text, allowed: "[a-z][a-z0-9_-]{0,62} is allowed")
-        }
-    }
-
-    private static func quotas(_ quotas: [TagQuota]) throws(DatasetError) {
+    private static func quotas(_ quotas: [Messages.TagQuota]) throws(DatasetError) {
         for (index, quota) in quotas.enumerated() {
             let path = "dataset.tag_quotas[\(index)]"
             guard !quota.tag.isEmpty else { throw .required(field: "\(path).tag") }
-            try range("\(path).share_basis_points_min", Int(quota.shareBasisPointsMin), 0...10_000)
-            try range("\(path).share_basis_points_max", Int(quota.shareBasisPointsMax), 0...10_000)
+            try FieldRules.range(
+                "\(path).share_basis_points_min", Int(quota.shareBasisPointsMin), 0...10_000)
+            try FieldRules.range(
+                "\(path).share_basis_points_max", Int(quota.shareBasisPointsMax), 0...10_000)
         }
     }
 
     private static func images(_ limits: Messages.ImageLimits) throws(DatasetError) {
         let path = "dataset.image_limits"
-        try range("\(path).images_per_row_max", Int(limits.imagesPerRowMax), 0...64)
-        try range("\(path).side_pixels_max", Int(limits.sidePixelsMax), 0...Limits.imageSideMax)
+        try FieldRules.range("\(path).images_per_row_max", Int(limits.imagesPerRowMax), 0...64)
+        try FieldRules.range(
+            "\(path).side_pixels_max", Int(limits.sidePixelsMax), 0...Limits.imageSideMax)
         let area = Int(clamping: limits.areaPixelsMax)
-        try range("\(path).area_pixels_max", area, 0...Limits.imageAreaMax)
+        try FieldRules.range("\(path).area_pixels_max", area, 0...Limits.imageAreaMax)
         let bytes = Int(clamping: limits.encodedBytesMax)
-        try range("\(path).encoded_bytes_max", bytes, 0...Limits.imageBytesMax)
+        try FieldRules.range("\(path).encoded_bytes_max", bytes, 0...Limits.imageBytesMax)
     }
 }
 

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Messages
+import Resources
 import Storage
 
 /// A row as the catalogue has it, with one of its revisions.
@@ -69,18 +70,6 @@ extension Connection {
         return row.map { (dataset, $0) }
     }
 
-    /// The votes on a row, oldest first.
-    func votes(on example: Int64, named name: ExampleName) throws -> [Vote] {
-        let stored = try rows(
-            "SELECT id, message FROM votes WHERE example_id = ? ORDER BY id", .integer(example)
-        ) { ($0.int64(0), $0.blob(1)) }
-        return try stored.map { id, bytes in
-            var vote = try Vote(decoding: bytes)
-            vote.name = "datasets/\(name.dataset)/votes/\(id)"
-            vote.example = name.description
-            return vote
-        }
-    }
 }
 
 /// The fields of rows in filters.
@@ -114,7 +103,8 @@ enum ExampleFilter {
         case "answer_origin": return .text(row.answerOrigin.plainName)
         case "guidelines_revision":
             let revision = row.guidelines.split(separator: "/").last.flatMap { Double($0) }
-            return revision.map { .number($0) } ?? .none
+            // Decided without guidelines counts as under revision 0, older than any.
+            return row.answer.isEmpty ? .none : .number(revision ?? 0)
         case "width_pixels": return widest(row.images.map(\.widthPixels))
         case "height_pixels": return widest(row.images.map(\.heightPixels))
         case "create_time": return .number(Double(row.createTime?.nanoseconds ?? 0))

@@ -1,4 +1,5 @@
 import Foundation
+import Resources
 
 /// `datasets/{dataset}`.
 struct DatasetName: Hashable, Sendable, CustomStringConvertible {
@@ -19,13 +20,7 @@ struct DatasetName: Hashable, Sendable, CustomStringConvertible {
     var description: String { "datasets/\(id)" }
 
     /// `[a-z][a-z0-9-]{0,62}`.
-    static func isValid(_ id: String) -> Bool {
-        guard let first = id.utf8.first, id.utf8.count <= Limits.idBytesMax else { return false }
-        return (0x61...0x7a).contains(first)
-            && id.utf8.allSatisfy {
-                (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2d
-            }
-    }
+    static func isValid(_ id: String) -> Bool { ResourceID.isValid(id) }
 }
 
 /// `datasets/{dataset}/examples/{example}`. The last part is the row id, with every byte that is
@@ -78,4 +73,37 @@ struct VersionName: Hashable, Sendable, CustomStringConvertible {
     var description: String {
         "datasets/\(dataset)/versions/\(number.map(String.init) ?? "latest")"
     }
+}
+
+/// `datasets/{dataset}/{kind}/{number}`: tasks, votes, adjudications and guidelines.
+struct NumberedName: Hashable, Sendable, CustomStringConvertible {
+    /// What the number is of.
+    enum Kind: String, Sendable {
+        case task = "annotationTasks"
+        case vote = "votes"
+        case adjudication = "adjudications"
+        case guidelines
+    }
+
+    let dataset: String
+    let kind: Kind
+    let number: Int64
+
+    init(dataset: String, _ kind: Kind, _ number: Int64) {
+        (self.dataset, self.kind, self.number) = (dataset, kind, number)
+    }
+
+    init(_ text: String, _ kind: Kind, field: String) throws(DatasetError) {
+        guard !text.isEmpty else { throw .required(field: field) }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 4, parts[0] == "datasets", parts[2] == kind.rawValue,
+            DatasetName.isValid(parts[1]), let number = Int64(parts[3]), number > 0
+        else {
+            throw .badName(
+                field: field, seen: text, form: "datasets/{dataset}/\(kind.rawValue)/{number}")
+        }
+        self.init(dataset: parts[1], kind, number)
+    }
+
+    var description: String { "datasets/\(dataset)/\(kind.rawValue)/\(number)" }
 }

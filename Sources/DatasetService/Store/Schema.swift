@@ -125,5 +125,63 @@ enum Schema {
                 PRIMARY KEY(version_id, split, position)) WITHOUT ROWID;
             CREATE INDEX version_rows_by_revision ON version_rows(revision_id);
             """),
+        Migration(
+            "annotation",
+            """
+            -- What votes are about: the row as it came in, before any decision.
+            ALTER TABLE examples ADD COLUMN basis_id INTEGER;
+            ALTER TABLE examples ADD COLUMN basis_gold INTEGER NOT NULL DEFAULT 0;
+            UPDATE examples SET basis_id = revision_id, basis_gold = gold;
+            ALTER TABLE votes ADD COLUMN basis_id INTEGER;
+            UPDATE votes SET basis_id =
+                (SELECT revision_id FROM examples WHERE examples.id = example_id);
+            CREATE INDEX votes_by_annotator ON votes(annotator, example_id, basis_id);
+            CREATE INDEX examples_by_state
+                ON examples(dataset_id, state, gold, vote_count DESC, create_ns, id);
+
+            -- One for each person and row given to them. Those that ran out or were used stay.
+            CREATE TABLE leases(
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                dataset_id INTEGER NOT NULL REFERENCES datasets(id),
+                example_id INTEGER NOT NULL REFERENCES examples(id),
+                basis_id INTEGER NOT NULL,
+                annotator TEXT NOT NULL,
+                token TEXT NOT NULL,
+                guidelines TEXT NOT NULL,
+                expire_ns INTEGER NOT NULL,
+                UNIQUE(example_id, annotator));
+            CREATE INDEX leases_by_annotator ON leases(dataset_id, annotator, expire_ns);
+            CREATE INDEX leases_by_expiry ON leases(dataset_id, expire_ns, example_id);
+
+            CREATE TABLE guidelines(
+                dataset_id INTEGER NOT NULL REFERENCES datasets(id),
+                revision INTEGER NOT NULL,
+                message BLOB NOT NULL,
+                PRIMARY KEY(dataset_id, revision)) WITHOUT ROWID;
+
+            CREATE TABLE adjudications(
+                id INTEGER PRIMARY KEY,
+                example_id INTEGER NOT NULL REFERENCES examples(id),
+                basis_id INTEGER NOT NULL,
+                kind INTEGER NOT NULL,
+                guidelines TEXT NOT NULL,
+                message BLOB NOT NULL,
+                create_ns INTEGER NOT NULL);
+            CREATE INDEX adjudications_by_example ON adjudications(example_id, id);
+            """),
+        Migration(
+            "measures",
+            """
+            -- What inspections found by looking at pixels; can be found again at any time.
+            CREATE TABLE image_measures(
+                image_id INTEGER PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE,
+                brightness REAL NOT NULL,
+                darkest REAL NOT NULL,
+                lightest REAL NOT NULL,
+                contrast REAL NOT NULL,
+                sharpness REAL NOT NULL,
+                entropy REAL NOT NULL,
+                chroma REAL);
+            """),
     ]
 }

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Messages
+import Resources
 import Storage
 
 /// A version as the catalogue has it.

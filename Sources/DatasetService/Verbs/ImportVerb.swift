@@ -53,10 +53,10 @@ struct ImportVerb: Sendable {
     init(_ invocation: Invocation) { verb = DatasetVerb(invocation) }
 
     func run() async throws -> Verb.Outcome {
-        let path = try verb.operand(1, "SOURCE")
-        let format =
-            try settings.text("format").flatMap(ImportFormat.init(rawValue:))
-            ?? ImportFormat.detect(path)
+        let given = settings.text("format").flatMap(ImportFormat.init(rawValue:))
+        let operand = try verb.operand(1, "SOURCE")
+        let path = given == .classFolders ? operand : try ImportFormat.description(operand)
+        let format = try given ?? ImportFormat.detect(path)
         let source = format.rows(
             of: path, columns: try columns(), images: settings.text("images"))
         let header = try header(format, path)
@@ -64,10 +64,40 @@ struct ImportVerb: Sendable {
         let response = try await verb.invocation.withClient { client in
             try await client.call(Datasets.ingestExamples) { requests in
                 try await requests.write(Self.request(.header(header)))
-                try await source.forEach { row in try await send(row, requests, local) }
+                try await source.forEach { row in try await send(row.checked, requests, local) }
             }
         }
-        return report(response, local.with { $0 }, format)
+        let refused = local.with { $0 }
+        let problems =
+            refused.refused
+            + response.rows.filter { $0.verdict == .rejected }.flatMap { row in
+                row.problems.map { (row.rowNumber, $0) }
+            }
+        let files = try await files(of: Set(problems.map(\.number)), in: source)
+        report(response, refused, format)
+        for (number, problem) in problems.sorted(by: { $0.number < $1.number }) {
+            let file = files[number].map { " (\($0))" } ?? ""
+            verb.invocation.console.complain(
+                "row \(number)\(file): \(problem.reason.plainName): \(problem.message)")
+        }
+        let total = response.rowCount + UInt64(refused.refusedCount)
+        let rejected = response.rejectedCount + UInt64(refused.refusedCount)
+        return total > 0 && rejected == total ? .failure : .success
+    }
+
+    /// The first image files of some rows: numbers alone say little of a folder.
+    private func files(
+        of numbers: Set<UInt64>, in source: any RowSource
+    ) async throws -> [UInt64: String] {
+        guard !numbers.isEmpty else { return [:] }
+        let files = Lock([UInt64: String]())
+        try await source.forEach { row in
+            guard numbers.contains(row.number), case .file(let path)? = row.images.first else {
+                return
+            }
+            files.with { $0[row.number] = path }
+        }
+        return files.with { $0 }
     }
 
     private static func request(_ part: IngestExamplesRequest.Part) -> IngestExamplesRequest {
@@ -166,23 +196,15 @@ struct ImportVerb: Sendable {
 
     private func report(
         _ response: IngestExamplesResponse, _ local: Local, _ format: ImportFormat
-    ) -> Verb.Outcome {
-        let rejected = response.rejectedCount + UInt64(local.refusedCount)
-        let total = response.rowCount + UInt64(local.refusedCount)
+    ) {
         verb.printOne([
-            ("format", format.rawValue), ("rows", "\(total)"),
+            ("format", format.rawValue),
+            ("rows", "\(response.rowCount + UInt64(local.refusedCount))"),
             ("accepted", "\(response.acceptedCount)"),
-            ("duplicate", "\(response.duplicateCount)"), ("rejected", "\(rejected)"),
+            ("duplicate", "\(response.duplicateCount)"),
+            ("rejected", "\(response.rejectedCount + UInt64(local.refusedCount))"),
             ("new_images", "\(response.newImageCount)"),
             ("known_images", "\(response.knownImageCount)"),
         ])
-        let refused = response.rows.filter { $0.verdict == .rejected }.flatMap { row in
-            row.problems.map { (row.rowNumber, $0) }
-        }
-        for (number, problem) in (local.refused + refused).sorted(by: { $0.0 < $1.0 }) {
-            verb.invocation.console.complain(
-                "row \(number): \(problem.reason.plainName): \(problem.message)")
-        }
-        return total > 0 && rejected == total ? .failure : .success
     }
 }

@@ -3,6 +3,7 @@ import Digests
 import Glibc
 import Messages
 import Operation
+import Resources
 import Storage
 
 extension Verb {
@@ -104,9 +105,32 @@ extension Catalogue {
             """
         ) { $0.int(0) }
         if let missing, missing > 0 { faults.append("\(missing) rows are without content") }
+        faults += try voteFaults(db)
         let examples = try db.first("SELECT count(*) FROM examples") { $0.int(0) } ?? 0
         let versions = try db.first("SELECT count(*) FROM versions") { $0.int(0) } ?? 0
         return (examples, versions, faults)
+    }
+
+    /// Rows that count their votes wrongly, or say that somebody decided where nobody did.
+    private static func voteFaults(_ db: Connection) throws -> [String] {
+        let miscounted = try db.first(
+            """
+            SELECT count(*) FROM examples WHERE state <> ? AND vote_count <> (
+                SELECT count(DISTINCT annotator) FROM votes WHERE votes.example_id = examples.id
+                    AND votes.basis_id = examples.basis_id)
+            """, SQLValue(Int(ExampleState.erased.rawValue))
+        ) { $0.int(0) }
+        let undecided = try db.first(
+            """
+            SELECT count(*) FROM examples WHERE state = ? AND answer_origin = ? AND NOT EXISTS (
+                SELECT 1 FROM adjudications WHERE adjudications.example_id = examples.id
+                    AND adjudications.basis_id = examples.basis_id AND kind = ?)
+            """, SQLValue(Int(ExampleState.decided.rawValue)),
+            SQLValue(Int(AnswerOrigin.adjudicated.rawValue)),
+            SQLValue(Int(AdjudicationKind.decision.rawValue))
+        ) { $0.int(0) }
+        return [(miscounted, "count their votes wrongly"), (undecided, "lack their decision")]
+            .compactMap { count, what in (count ?? 0) > 0 ? "\(count ?? 0) rows \(what)" : nil }
     }
 
     /// Splits whose rows are not those that were frozen.

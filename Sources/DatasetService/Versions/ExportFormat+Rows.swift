@@ -1,5 +1,6 @@
 import Base
 import Messages
+import Resources
 import Text
 
 /// Writes rows in the form that a format's readers know. Each is the mirror of a source in

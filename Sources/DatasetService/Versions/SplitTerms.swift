@@ -1,6 +1,7 @@
 import Base
 import Messages
 import Quality
+import Resources
 import Text
 
 /// A division as asked for, with the standard values filled in.

@@ -1,5 +1,6 @@
 import Base
 import Messages
+import Resources
 
 /// Which rows a stream sends, in which order, and where it goes on.
 struct StreamPlan: Sendable {

@@ -219,7 +219,8 @@ static ci_status read_blocks(tiff *picture, const ci_picture *out, size_t block_
     if (at.row_bytes < ((size_t)at.width * in_row * picture->bits + 7) / 8)
         return fail(picture, CI_BROKEN, "rows shorter than the picture");
     const size_t bytes = at.height * at.row_bytes;
-    uint8_t *data = malloc(bytes);
+    // Zeros, since libtiff may call a damaged block whole without having written all of it.
+    uint8_t *data = calloc(1, bytes);
     if (!data) return fail(picture, CI_NO_MEMORY, "out of memory");
     const uint16_t planes = picture->planar == PLANARCONFIG_SEPARATE ? picture->kept : 1;
     ci_status status = CI_OK;

@@ -25,6 +25,24 @@ extension OpenEnum {
     package var description: String { name ?? String(rawValue) }
 }
 
+extension OpenEnum {
+    /// The name without the prefix of its enum, such as `CLASSIFICATION`.
+    package var plainName: String {
+        guard let name, let first = Self.allKnown.first?.name else { return description }
+        guard first.hasSuffix("UNSPECIFIED") else { return name }
+        return String(name.dropFirst(first.count - "UNSPECIFIED".count))
+    }
+
+    /// The value whose name without prefix is this one, in any case.
+    package init?(plainName: String) {
+        let wanted = plainName.uppercased()
+        guard let value = Self.allKnown.first(where: { $0.plainName == wanted }) else {
+            return nil
+        }
+        self = value
+    }
+}
+
 /// Holds a value out of line: for messages that contain themselves, and for large ones.
 final class Box<Value: Sendable & Hashable>: Sendable, Hashable {
     let value: Value

@@ -34,6 +34,15 @@ package struct InputEncoder: Sendable {
         }
     }
 
+    /// The encoder of a model's folder, whose weights nobody needs to load: it counts tokens, and
+    /// knows no limit of the model but its families'.
+    /// - Parameter folder: with `config.json` and a tokenizer
+    package init(folder: String) throws(ModelError) {
+        let files = ModelFiles(folder)
+        let config = try files.config()
+        try self.init(files, config, try ModelFamily.of(config))
+    }
+
     func limited(to model: any VisionLanguageModel) -> InputEncoder {
         var copy = self
         copy.limits = (model.decoder.config.lengthMax, model.decoder.config.vocabulary)

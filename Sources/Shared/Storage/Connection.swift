@@ -1,5 +1,6 @@
 import Base
 import CSQLite
+import Glibc
 
 /// One connection to a catalogue. Belongs to one thread at a time; `Database` gives it one.
 ///
@@ -177,6 +178,10 @@ package final class Connection {
     }
 
     private func failure(_ code: Int32) -> StorageError {
-        StorageError(sqlite: code, String(cString: sqlite3_errmsg(handle)))
+        // SQLite does not keep the error of a write that it undoes; the C library still has it.
+        let last = errno
+        let kept = sqlite3_system_errno(handle)
+        return StorageError(
+            sqlite: code, String(cString: sqlite3_errmsg(handle)), system: kept == 0 ? last : kept)
     }
 }

@@ -12,7 +12,13 @@ package actor Database {
 
     /// A write that waits: running it gives what tells its caller how the commit went.
     private struct PendingWrite {
-        let run: (Connection) -> (StorageError?) -> Void
+        let run: (Connection) -> Attempt
+    }
+
+    /// A write that ran: its own failure, and what tells its caller how the commit went.
+    private struct Attempt {
+        let failure: StorageError?
+        let answer: (StorageError?) -> Void
     }
 
     private let executor: ThreadExecutor
@@ -68,7 +74,7 @@ package actor Database {
             waiting.append(
                 PendingWrite { connection in
                     let result = Result { try connection.savepoint { try body(connection) } }
-                    return { error in
+                    return Attempt(failure: result.storageError) { error in
                         if let error { return continuation.resume(throwing: error) }
                         continuation.resume(with: result)
                     }
@@ -115,7 +121,7 @@ package actor Database {
         do throws(StorageError) {
             try connection.script("BEGIN IMMEDIATE")
         } catch {
-            for write in group { write.run(connection)(error) }
+            for write in group { write.run(connection).answer(error) }
             return
         }
         commit(group)
@@ -125,10 +131,12 @@ package actor Database {
         var answers: [(StorageError?) -> Void] = []
         var failure: StorageError?
         for write in group {
-            answers.append(write.run(connection))
+            let attempt = write.run(connection)
+            answers.append(attempt.answer)
             guard connection.isInTransaction else {
-                // A full disk ends the whole transaction: what ran is undone, what did not waits.
-                failure = .diskFull
+                // A full or failing disk ends the whole transaction: what ran is undone, what did
+                // not waits.
+                failure = attempt.failure ?? .diskFull
                 waiting.insert(contentsOf: group.dropFirst(answers.count), at: 0)
                 scheduleFlush()
                 break
@@ -138,5 +146,12 @@ package actor Database {
             do throws(StorageError) { try connection.commit() } catch { failure = error }
         }
         for answer in answers { answer(failure) }
+    }
+}
+
+extension Result {
+    fileprivate var storageError: StorageError? {
+        guard case .failure(let error) = self else { return nil }
+        return error as? StorageError
     }
 }

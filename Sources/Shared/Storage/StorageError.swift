@@ -82,14 +82,16 @@ package enum StorageError: Failure, Hashable {
     init(_ error: SystemError, during what: String) {
         self =
             switch error.code {
-            case ENOSPC, EDQUOT: .diskFull
+            case ENOSPC, EDQUOT, EFBIG: .diskFull
             case EROFS, EACCES, EPERM: .readOnly
             default: .failed(what: "\(what) (\(error.words))", code: Int(error.code))
             }
     }
 
     /// What a result code of SQLite means here; the text never holds values or paths.
-    init(sqlite code: Int32, _ text: String) {
+    ///
+    /// - Parameter system: the error of the system call that failed, where one did
+    init(sqlite code: Int32, _ text: String, system: Int32 = 0) {
         self =
             switch code & 0xff {
             case SQLITE_FULL: .diskFull
@@ -98,8 +100,8 @@ package enum StorageError: Failure, Hashable {
             case SQLITE_BUSY, SQLITE_LOCKED: .inUse
             case SQLITE_CORRUPT, SQLITE_NOTADB: .corrupt(what: "the catalogue (\(code))")
             case SQLITE_CONSTRAINT: .constraint(text)
-            case SQLITE_IOERR where errno == ENOSPC || errno == EDQUOT: .diskFull
-            case SQLITE_IOERR where errno == EROFS: .readOnly
+            case SQLITE_IOERR where [ENOSPC, EDQUOT, EFBIG].contains(system): .diskFull
+            case SQLITE_IOERR where [EROFS, EACCES, EPERM].contains(system): .readOnly
             default: .failed(what: "the catalogue (\(text))", code: Int(code))
             }
     }

@@ -5,6 +5,7 @@ import Models
 import Numerics
 import Operation
 import Text
+import Training
 
 /// `fovea-trainer bench`: steps of LoRA training on a model folder, timed, with no server.
 struct BenchVerb {

@@ -96,9 +96,11 @@ package struct PutGuidelinesResponse: WireMessage, Hashable {
 
 /// A row for one person to answer. Answers of others are never in it.
 package struct AnnotationTask: WireMessage, Hashable {
-    /// "datasets/{dataset}/annotationTasks/{task}".
+    /// "datasets/{dataset}/annotationTasks/{task}"; the same whenever the person gets the row. Empty
+    /// where nothing is reserved.
     package var name: String = ""
-    /// The row, with images as asked for, without answer, votes, tags and gold mark.
+    /// The row, with images as asked for, without answer, regions, votes, tags, gold mark, digest and
+    /// source keys: each of them might tell the answer.
     package var example: Example? {
         get { exampleBox?.value }
         set { exampleBox = newValue.map { Box($0) } }
@@ -110,7 +112,8 @@ package struct AnnotationTask: WireMessage, Hashable {
     package var leaseExpireTime: GoogleProtobuf.Timestamp?
     /// Guidelines to follow, "datasets/{dataset}/guidelines/{revision}"; empty: none.
     package var guidelines: String = ""
-    /// Rows of this call are in queue order: those nearest to complete first, then oldest.
+    /// Place in this call, from 1: rows held before first, then those nearest to complete, then
+    /// oldest. One row of every ten is a gold row, where there are any left.
     package var queuePosition: UInt32 = 0
 
     /// With every field unset.
@@ -133,7 +136,8 @@ package struct ListAnnotationTasksRequest: WireMessage, Hashable {
     package var imageSidePixels: UInt32 = 0
     /// Look without reserving: tasks come without lease and without images.
     package var peek: Bool = false
-    /// AIP-160 as in ListExamples, to work on a part of the queue. Empty: all.
+    /// AIP-160 as in ListExamples, to work on a part of the queue. It sees what the annotator sees.
+    /// Empty: all.
     package var filter: String = ""
 
     /// With every field unset.
@@ -148,7 +152,7 @@ package struct ListAnnotationTasksResponse: WireMessage, Hashable {
     package var nextPageToken: String = ""
     /// The guidelines in force, once for all tasks; unset: none.
     package var guidelines: Guidelines?
-    /// Rows this annotator could still answer.
+    /// Rows this annotator could still answer, those of this call included.
     package var remainingCount: UInt64 = 0
 
     /// With every field unset.
@@ -177,7 +181,7 @@ package struct SubmitAnnotationRequest: WireMessage, Hashable {
 package struct SubmitAnnotationResponse: WireMessage, Hashable {
     /// As stored.
     package var vote: Vote?
-    /// True if the row has all its votes now.
+    /// True if the row has all its votes now. Never for gold rows, which look as if they waited.
     package var rowComplete: Bool = false
     /// For gold rows, where the dataset shows feedback: whether the answer was right.
     package var goldCorrect: Bool?
@@ -268,7 +272,8 @@ package struct AdjudicateResponse: WireMessage, Hashable {
     package var state: ExampleState = ExampleState(rawValue: 0)
     /// The new guidelines, where a rule was promoted.
     package var guidelines: Guidelines?
-    /// Rows labelled under an older revision that the new rule may concern, at most 1,000.
+    /// Rows labelled under an older revision that the new rule may concern, at most 1,000. Of a
+    /// classification those with one of the answers that the votes or the rule give; else all.
     package var reviewExamples: [String] = []
     /// How many there are in all.
     package var reviewCount: UInt64 = 0

@@ -68,7 +68,8 @@ package struct Example: WireMessage, Hashable {
     package var state: ExampleState = ExampleState(rawValue: 0)
     /// Where the answer came from.
     package var answerOrigin: AnswerOrigin = AnswerOrigin(rawValue: 0)
-    /// Guidelines in force when the answer was decided; empty: none.
+    /// Guidelines the answer was decided under; where votes agreed, the oldest that one of them was
+    /// given under. Empty: none.
     package var guidelines: String = ""
     /// True for a row with a known answer, mixed into the queue to watch annotators. Callers below
     /// role trainer see gold rows without this mark and without the answer.

@@ -22,11 +22,12 @@ package struct Vote: WireMessage, Hashable {
     package var confidence: Double?
     /// Remark for the adjudicator. At most 10,000 bytes.
     package var comment: String = ""
-    /// Guidelines it was given under.
+    /// Guidelines its author was shown with the task.
     package var guidelines: String = ""
     /// Time spent, in seconds.
     package var leadSeconds: Double = 0
-    /// True if the annotator could not answer; answer is then empty.
+    /// True if the annotator could not answer; answer is then empty. It is one of the votes a row
+    /// needs, and sends the row to adjudication.
     package var skipped: Bool = false
     /// The vote of the same person that this one supersedes; empty: none.
     package var supersedes: String = ""
@@ -59,7 +60,7 @@ package struct Adjudication: WireMessage, Hashable {
     package var dissenters: [String] = []
     /// The decision taken back; an undo only.
     package var undone: String = ""
-    /// Tags the row gets; a decision only.
+    /// Tags the row gets beside its own; a decision only.
     package var tags: [String] = []
     /// Make the row a gold row; a decision only.
     package var makeGold: Bool = false

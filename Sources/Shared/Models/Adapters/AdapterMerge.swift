@@ -25,6 +25,8 @@ package struct AdapterMerge {
     /// The type of changed weights; nil for that in which the base stores them, or the type of the
     /// model's rows where it stores them quantised.
     package var type: DType?
+    /// Whether parameters that the adapter holds are written in their own types.
+    private var keepsTypes = false
     /// The most bytes of tensors in a file.
     package var shardBytesMax = 5_000_000_000
 
@@ -35,12 +37,29 @@ package struct AdapterMerge {
         (self.adapter, self.model, self.base) = (adapter, model, base)
     }
 
+    /// The model with other values of some parameters: what full training leaves behind.
+    /// - Parameters:
+    ///   - parameters: by the names of the model's parameters, of their shapes
+    ///   - base: the folder that the model was loaded from
+    package init(replacing parameters: NamedTensors, in model: LoadedModel, base: String) {
+        let wholes = model.parameters.indices.filter {
+            parameters[model.parameters[$0].name] != nil
+        }
+        let sites = AdapterSites(terms: [], wholes: wholes, in: model)
+        let values = NamedTensors(
+            sites.wholes.compactMap { whole in
+                parameters[whole.parameter].map { (whole.name, $0) }
+            })
+        self.init(Adapter(AdapterSpec(targets: .names([])), sites, values), in: model, base: base)
+        keepsTypes = true
+    }
+
     /// Writes the merged model, and all other files of the base, to a folder.
     /// - Parameter folder: exists and has no checkpoint
     package func write(to folder: String) throws(AdapterError) {
         let source: Checkpoint
         do { source = try Checkpoint(folder: base) } catch { throw .file(error) }
-        let plan = try MergePlan(source, adapter, model, type)
+        let plan = try MergePlan(source, adapter, model, type, keepsTypes: keepsTypes)
         try plan.write(to: folder, shardBytesMax: shardBytesMax)
         try OtherFiles(base).copy(to: folder, isUnpacked: plan.isUnpacked)
     }

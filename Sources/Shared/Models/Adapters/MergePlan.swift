@@ -22,7 +22,8 @@ struct MergePlan {
     private(set) var isUnpacked = false
 
     init(
-        _ source: Checkpoint, _ adapter: Adapter, _ model: LoadedModel, _ type: DType?
+        _ source: Checkpoint, _ adapter: Adapter, _ model: LoadedModel, _ type: DType?,
+        keepsTypes: Bool
     ) throws(AdapterError) {
         (self.source, self.model) = (source, model)
         let bound = adapter.bound
@@ -37,7 +38,7 @@ struct MergePlan {
                 left.remove(site)
                 plan(packed: site, bound[site], tensor, name, type ?? model.plan.type)
             } else if let name, let value = held[name] ?? nil {
-                add(tensor, .whole(value), type)
+                add(tensor, .whole(value), keepsTypes ? value.type : type)
             } else if let site = name.flatMap({ sites[$0] }),
                 bound[site] != nil || model.linears[site].isQuantised
             {

@@ -4,9 +4,11 @@ extension Tensor {
     /// Adds elementwise.
     /// - Parameter b: self's shape, or `[D]` for every row of self `[..., D]`
     package static func + (a: Tensor, b: Tensor) -> Tensor {
-        a.elementwise(CK_add_f32, row: CK_add_row_f32, "add", b)
+        // The derivative needs the shape alone: b itself is not kept for it.
+        let shape = b.shape
+        return a.elementwise(CK_add_f32, row: CK_add_row_f32, "add", b)
             .recorded("add", inputs: [a, b]) { dy, needed in
-                [needed[0] ? dy : nil, needed[1] ? dy.summed(to: b.shape) : nil]
+                [needed[0] ? dy : nil, needed[1] ? dy.summed(to: shape) : nil]
             }
     }
 

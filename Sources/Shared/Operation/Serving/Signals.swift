@@ -61,10 +61,19 @@ package enum ProcessSetup {
     /// stays with the process, because giving it back costs 1 ms a MiB on the next use.
     package static func apply() {
         signal(SIGPIPE, SIG_IGN)
+        // A limit on the size of files is an error of the write that meets it, not the end.
+        signal(SIGXFSZ, SIG_IGN)
         mallopt(M_TRIM_THRESHOLD, 256 << 20)
         mallopt(M_MMAP_THRESHOLD, 32 << 20)
         mallopt(M_TOP_PAD, 64 << 20)
     }
+
+    /// Gives blocks of this size and more back as soon as they are freed: for a service whose rare
+    /// calls need far more memory than the others.
+    package static func returnBlocks(ofBytes bytes: Int32) { mallopt(M_MMAP_THRESHOLD, bytes) }
+
+    /// Gives all freed memory back, after such a call.
+    package static func returnFreedMemory() { malloc_trim(0) }
 
     /// Raises the limit of open files to what the system allows.
     package static func raiseFileLimit() {

@@ -16,6 +16,8 @@ package struct ServiceDefinition: Sendable {
     /// Puts the service together. Called once, by `serve`, before anything listens; what it throws
     /// ends the start.
     package let compose: @Sendable (Composition) throws -> Router
+    /// Options of `serve` that only this service has.
+    package var serveOptions: [OptionSpec] = []
 
     /// Describes a service; each part is as its property says.
     package init(
@@ -98,6 +100,9 @@ package struct Verb: Sendable {
 /// What a service is put together from.
 package struct Composition: Sendable {
     package let configuration: ServeConfiguration
+    /// Values of the service's own options among them.
+    package let settings: Settings
+    package let environment: [String: String]
     package let log: Log
     package let metrics: MetricsRegistry
 }

@@ -167,8 +167,17 @@ extension VoteTable {
                 for (pointer, field) in answer.1.fields { fields[pointer] = field.field }
             }
             for (pointer, field) in fields.sorted(by: <) {
+                // Values within the tolerance of one that was seen before count as that one.
+                var seen: [ComparableValue] = []
                 for (vote, answer) in answers {
-                    let key = answer.fields[pointer]?.value.key ?? "(missing)"
+                    var key = "(missing)"
+                    if let own = answer.fields[pointer] {
+                        let same = seen.first {
+                            $0.matches(own.value, tolerance: own.rule.tolerance)
+                        }
+                        if same == nil { seen.append(own.value) }
+                        key = (same ?? own.value).key
+                    }
                     tables[field, default: []].append(
                         RowVote(row: next, annotator: vote.annotator, answer: key))
                 }

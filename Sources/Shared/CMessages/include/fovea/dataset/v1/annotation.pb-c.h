@@ -245,11 +245,13 @@ struct  Fovea__Dataset__V1__AnnotationTask
 {
   ProtobufCMessage base;
   /*
-   * "datasets/{dataset}/annotationTasks/{task}".
+   * "datasets/{dataset}/annotationTasks/{task}"; the same whenever the person gets the row. Empty
+   * where nothing is reserved.
    */
   char *name;
   /*
-   * The row, with images as asked for, without answer, votes, tags and gold mark.
+   * The row, with images as asked for, without answer, regions, votes, tags, gold mark, digest and
+   * source keys: each of them might tell the answer.
    */
   Fovea__Dataset__V1__Example *example;
   /*
@@ -265,7 +267,8 @@ struct  Fovea__Dataset__V1__AnnotationTask
    */
   char *guidelines;
   /*
-   * Rows of this call are in queue order: those nearest to complete first, then oldest.
+   * Place in this call, from 1: rows held before first, then those nearest to complete, then
+   * oldest. One row of every ten is a gold row, where there are any left.
    */
   uint32_t queue_position;
 };
@@ -309,7 +312,8 @@ struct  Fovea__Dataset__V1__ListAnnotationTasksRequest
    */
   protobuf_c_boolean peek;
   /*
-   * AIP-160 as in ListExamples, to work on a part of the queue. Empty: all.
+   * AIP-160 as in ListExamples, to work on a part of the queue. It sees what the annotator sees.
+   * Empty: all.
    */
   char *filter;
 };
@@ -338,7 +342,7 @@ struct  Fovea__Dataset__V1__ListAnnotationTasksResponse
    */
   Fovea__Dataset__V1__Guidelines *guidelines;
   /*
-   * Rows this annotator could still answer.
+   * Rows this annotator could still answer, those of this call included.
    */
   uint64_t remaining_count;
 };
@@ -397,7 +401,7 @@ struct  Fovea__Dataset__V1__SubmitAnnotationResponse
    */
   Fovea__Dataset__V1__Vote *vote;
   /*
-   * True if the row has all its votes now.
+   * True if the row has all its votes now. Never for gold rows, which look as if they waited.
    */
   protobuf_c_boolean row_complete;
   Fovea__Dataset__V1__SubmitAnnotationResponse__GoldCorrectCase _gold_correct_case;
@@ -577,7 +581,8 @@ struct  Fovea__Dataset__V1__AdjudicateResponse
    */
   Fovea__Dataset__V1__Guidelines *guidelines;
   /*
-   * Rows labelled under an older revision that the new rule may concern, at most 1,000.
+   * Rows labelled under an older revision that the new rule may concern, at most 1,000. Of a
+   * classification those with one of the answers that the votes or the rule give; else all.
    */
   size_t n_review_examples;
   char **review_examples;

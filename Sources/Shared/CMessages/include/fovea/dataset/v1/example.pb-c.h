@@ -264,7 +264,8 @@ struct  Fovea__Dataset__V1__Example
    */
   Fovea__Dataset__V1__AnswerOrigin answer_origin;
   /*
-   * Guidelines in force when the answer was decided; empty: none.
+   * Guidelines the answer was decided under; where votes agreed, the oldest that one of them was
+   * given under. Empty: none.
    */
   char *guidelines;
   /*

@@ -91,7 +91,7 @@ struct  Fovea__Dataset__V1__Vote
    */
   char *comment;
   /*
-   * Guidelines it was given under.
+   * Guidelines its author was shown with the task.
    */
   char *guidelines;
   /*
@@ -99,7 +99,8 @@ struct  Fovea__Dataset__V1__Vote
    */
   double lead_seconds;
   /*
-   * True if the annotator could not answer; answer is then empty.
+   * True if the annotator could not answer; answer is then empty. It is one of the votes a row
+   * needs, and sends the row to adjudication.
    */
   protobuf_c_boolean skipped;
   /*
@@ -172,7 +173,7 @@ struct  Fovea__Dataset__V1__Adjudication
    */
   char *undone;
   /*
-   * Tags the row gets; a decision only.
+   * Tags the row gets beside its own; a decision only.
    */
   size_t n_tags;
   char **tags;
