@@ -89,6 +89,7 @@ struct TrainerShop: WorkShop {
         let recipe = try parts.checkedWithoutRows()
         var completed = train.completed(by: recipe.recipe)
         completed.datasetVersion = parts.version.name
+        completed.augment = train.augment ?? (parts.version.augmentationPolicy != nil)
         // How much fits at once depends on the rows, which are counted as the job's first phase.
         completed.batch?.microBatchTokensMax = train.batch?.microBatchTokensMax ?? 0
         job.notes = recipe.notes.map { note in
@@ -108,8 +109,10 @@ struct TrainerShop: WorkShop {
     /// Splits that training cannot do without.
     private func check(_ version: DatasetVersion, _ parts: TrainWork.Parts) throws {
         for split in [SplitKind.train, .validation] { try checkRows(split, version) }
-        if parts.spec.augment == true {
-            throw TrainerError.notBuilt(what: "augmentation while training")
+        guard parts.spec.augment != true || version.augmentationPolicy != nil else {
+            throw ResourceError.invalid(
+                field: "spec.train.augment", seen: "true",
+                allowed: "false is allowed, since \(version.name) was frozen without a policy")
         }
         guard parts.recipe.earlyStopping.metric == "loss" else {
             throw TrainerError.notBuilt(what: "early stopping on a metric of answers")
