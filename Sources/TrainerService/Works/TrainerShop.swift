@@ -172,7 +172,7 @@ struct TrainerShop: WorkShop {
             ModelName(target.model, field: "spec.evaluate.target.model"))
         let version = try await library.datasets.version(
             VersionName(spec.datasetVersion, field: "spec.evaluate.dataset_version"))
-        let plan = try MeasurePlan(spec)
+        let plan = try MeasurePlan(spec, version)
         try checkRows(plan.split, version)
         let adapter = try await folder(
             ofAdapter: target.adapter, field: "spec.evaluate.target.adapter", of: model)
