@@ -37,17 +37,28 @@ struct VersionRows: RowSource {
 
     func row(_ index: Int, of split: RowSplit, epoch: Int) throws(RowFault) -> TrainingRow {
         let draw = split == .train ? augmented?.draw(epoch) : nil
-        let pack = try draw.flatMap { (draw) throws(RowFault) in
-            try augmented?.pack(draw)
-        } ?? pack(split)
-        var row = try Self.row(index, of: pack)
-        if row.images.contains(where: \.content.isEmpty) {
-            row = try fetched(index, split, pack, draw)
-        }
+        let pack =
+            try draw.flatMap { (draw) throws(RowFault) in
+                try augmented?.pack(draw)
+            } ?? pack(split)
+        let row = try whole(index, split, pack, draw)
         let conversation = try Conversation(row)
         return TrainingRow(
             id: row.example, messages: conversation.messages,
             images: conversation.images.map(\.content))
+    }
+
+    /// The row with its images, as it is in the version.
+    func whole(_ index: Int, of split: RowSplit) throws(RowFault) -> StreamedExample {
+        try whole(index, split, pack(split), nil)
+    }
+
+    private func whole(
+        _ index: Int, _ split: RowSplit, _ pack: RowPack, _ draw: RowLibrary.Draw?
+    ) throws(RowFault) -> StreamedExample {
+        let row = try Self.row(index, of: pack)
+        guard row.images.contains(where: \.content.isEmpty) else { return row }
+        return try fetched(index, split, pack, draw)
     }
 
     /// The row as the dataset service sent it.

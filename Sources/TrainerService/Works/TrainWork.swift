@@ -131,6 +131,10 @@ final class TrainWork: JobWork {
         let store = CheckpointStore(checkpoints)
         setup.store = store
         setup.start = try parts.start.map { .adapter(try Adapter(folder: $0, for: model)) }
+        if parts.spec.generatedRows > 0 {
+            let scores = try GeneratedScores(parts, rows, model, order.control)
+            setup.taskMetrics = { (weights, _) throws(RowFault) in try scores(weights) }
+        }
         let last = store.resolved("last")
         let saved = try last.map { (name) throws(CheckpointError) in
             try SavedCheckpoint(name, in: store)
