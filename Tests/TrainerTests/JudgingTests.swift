@@ -73,7 +73,87 @@ struct JudgingTests {
         let (_, files) = try await trainer.fetch("jobs/base/artifacts/report")
         let page = String(decoding: files["index.html"] ?? [], as: UTF8.self)
         #expect(page.contains("brightness"))
+        let advice = try await trainer.client.call(
+            Training.adviseTuning,
+            .with {
+                $0.datasetVersion = "datasets/cells/versions/1"
+                ($0.targetScore, $0.baselines) = (0.9, ["jobs/base/evaluations/main"])
+            })
+        let rules = Set(advice.evidence.map(\.rule))
+        #expect(advice.verdict == .doNotTune)
+        #expect(
+            rules.isSuperset(of: [
+                "rows.minimum", "baseline.share_of_target", "shots.gain", "format.valid",
+                "prompts.inconsistency", "schema.changes",
+            ]))
         #expect(page.contains("data:image/jpeg;base64"))
+        await trainer.close()
+        await datasets.close()
+    }
+
+    @Test func aModelIsHeldAgainstTheBaselineItNames() async throws {
+        let datasets = try await TinyDatasets()
+        try await datasets.freezeClasses(rows: 40)
+        let trainer = try await TinyTrainer(datasets)
+        try await trainer.register()
+        let client = trainer.client
+        func evaluate(_ id: String, against: String, rows: UInt32 = 6) -> CreateJobRequest {
+            var spec = EvaluateSpec()
+            spec.target = .with { $0.model = "models/tiny" }
+            (spec.datasetVersion, spec.compareWith) = ("datasets/cells/versions/1", against)
+            spec.measuring = .with { measuring in
+                measuring.constraint = .with {
+                    $0.constraint = .choices(.with { $0.choices = ["a cat", "a dog"] })
+                }
+                (measuring.rowsMax, measuring.bootstrapDraws) = (rows, 200)
+            }
+            return .with {
+                $0.jobID = id
+                $0.spec = .with { $0.work = .evaluate(spec) }
+            }
+        }
+        let refused = { @Sendable (request: CreateJobRequest) async -> String? in
+            await reason { _ = try await client.call(Training.createJob, request) }
+        }
+        #expect(
+            await refused(evaluate("x", against: "jobs/none/evaluations/main"))
+                == "RESOURCE_NOT_FOUND")
+        #expect(await refused(evaluate("x", against: "jobs/none")) == "NAME_INVALID")
+        _ = try await client.call(
+            Training.createJob, Self.baseline("base") { $0.tryConstrained = false })
+        _ = try await Self.evaluation(trainer, "base")
+        let request = evaluate("held", against: "jobs/base/evaluations/main")
+        _ = try await client.call(Training.createJob, request)
+        let held = try await Self.evaluation(trainer, "held")
+        #expect(held.predictions.allSatisfy { ["a cat", "a dog"].contains($0.answer) })
+        #expect(held.predictions.allSatisfy { (0.5...1).contains($0.confidence) })
+        let compared = try await client.call(
+            Training.compareEvaluations,
+            .with {
+                $0.baseline = "jobs/base/evaluations/main"
+                ($0.candidates, $0.bootstrapDraws) = (["jobs/held/evaluations/main"], 200)
+            })
+        let metrics = try #require(compared.comparisons.first).metrics
+        #expect(
+            metrics.compactMap(\.baseline?.name) == [
+                "accuracy", "f1.macro", "f1.micro", "f1.weighted", "balanced_accuracy", "mcc",
+                "coverage", "format.outside", "format.valid",
+            ])
+        #expect(metrics.first?.test == "mcnemar_exact")
+        #expect(metrics[1].test == "bootstrap")
+        // What is compared are the numbers that were measured.
+        for metric in metrics {
+            let own = held.evaluation?.measures.first { $0.name == metric.candidate?.name }
+            #expect(own?.value == metric.candidate?.value, "\(metric.candidate?.name ?? "")")
+        }
+        let (_, files) = try await trainer.fetch("jobs/held/artifacts/report")
+        let page = String(decoding: files["index.html"] ?? [], as: UTF8.self)
+        #expect(page.contains("jobs/base/evaluations/main"))
+        // Other rows are not compared, and said to be others.
+        _ = try await client.call(
+            Training.createJob, evaluate("few", against: "jobs/base/evaluations/main", rows: 4))
+        let few = try await Self.evaluation(trainer, "few")
+        #expect(few.evaluation?.warnings.contains { $0.reason == .evaluationsDiffer } == true)
         await trainer.close()
         await datasets.close()
     }
@@ -142,5 +222,84 @@ struct JudgingTests {
             try Bootstrap(key: RandomKey(seed: 1), draws: 100))
         #expect(strict.rows == [0])
         #expect(strict.wrongPointers == [["/day", "/length", "/sum"]])
+    }
+}
+
+/// What is concluded from measured models.
+struct AdvisingTests {
+    private static func baseline(_ score: Double) -> EvaluationRecord {
+        let measure = Measure.with {
+            ($0.name, $0.value, $0.sampleCount) = ("accuracy", score, 4_000)
+            $0.interval = .with { ($0.lower, $0.upper) = (score - 0.01, score + 0.01) }
+        }
+        let form = Measure.with {
+            ($0.name, $0.value, $0.sampleCount) = ("format.valid", 0.5, 4_000)
+        }
+        let message = Messages.Evaluation.with {
+            $0.prompts = [
+                .with {
+                    ($0.measures, $0.inconsistency) = ([measure, form], form)
+                }
+            ]
+            $0.classes = [
+                .with { ($0.name, $0.predictedCount) = ("cat", 9) }, .with { $0.name = "dog" },
+            ]
+            $0.confusion = [
+                .with { ($0.actual, $0.predicted, $0.rowCount) = ("dog", "cat", 3) },
+                .with { ($0.actual, $0.predicted, $0.rowCount) = ("cat", "", 1) },
+            ]
+        }
+        return EvaluationRecord(id: 1, message: message, isBaseline: true)
+    }
+
+    private static func advice(_ score: Double, rows: Int = 300) -> TuningAdvice {
+        var facts = TuningFacts(distinctRows: rows, target: 1)
+        facts.take([baseline(score)])
+        return TuningAdvice(facts)
+    }
+
+    private static func round(
+        _ method: TuningMethod, rank: UInt32, _ score: Double
+    ) -> TunedRound {
+        TunedRound(
+            evaluation: .with { $0.measures = [.with { $0.value = score }] },
+            spec: .with {
+                $0.method = method
+                if rank > 0 { $0.adapter = .with { $0.rank = rank } }
+            }, gain: nil)
+    }
+
+    @Test func theBaselinesShareOfTheTargetDecides() {
+        #expect(Self.advice(0.93).verdict == .likelyNotWorth)
+        #expect(Self.advice(0.65).verdict == .likelyWorth)
+        #expect(Self.advice(0.8).verdict == .undecided)
+        #expect(Self.advice(0.65, rows: 299).verdict == .doNotTune)
+        let reasons = Dictionary(
+            Self.advice(0.65).reasons.map { ($0.rule, $0.observed.value) },
+            uniquingKeysWith: { first, _ in first })
+        #expect(reasons["errors.unknown_terms"] == 0.75)
+        #expect(reasons["format.valid"] == 0.5)
+        #expect(reasons["prompts.inconsistency"] == 0.5)
+    }
+
+    @Test func thePlanGoesOnFromWhatWasTried() {
+        func methods(_ rounds: [TunedRound], _ score: Double = 0.65) -> [String] {
+            TuningPlan(model: "models/m", version: "v", target: 0.9, rounds: rounds)
+                .steps(Self.advice(score)).map { step in
+                    guard case .train(let spec)? = step.spec?.work else { return "other" }
+                    return "\(spec.method.plainName) \(spec.adapter?.rank ?? 0) \(step.gate)"
+                }
+        }
+        #expect(
+            methods([]) == [
+                "QLORA 16 ", "LORA 64 QLoRA scores below 90.0 %",
+                "FULL 0 LoRA of rank 64 scores below 90.0 %",
+            ])
+        let qlora = Self.round(.qlora, rank: 64, 0.7)
+        #expect(
+            methods([qlora]) == ["LORA 128 ", "FULL 0 LoRA of rank 128 scores below 90.0 %"])
+        #expect(methods([qlora, Self.round(.lora, rank: 128, 0.8)]) == ["FULL 0 "])
+        #expect(methods([qlora, Self.round(.full, rank: 0, 0.8)]).isEmpty)
+        #expect(methods([], 0.93).isEmpty)
     }
 }

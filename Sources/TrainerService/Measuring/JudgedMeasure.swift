@@ -65,7 +65,7 @@ struct JudgedMeasure {
             return row
         }
         var context = FailureContext(
-            rowCount: scored.predictions.count, target: parts.version.targetScore ?? 1)
+            rowCount: scored.predictions.count, target: parts.plan.target)
         func strata(_ kind: SplitKind) -> [String: Int] {
             let split = parts.version.splits.first { $0.split == kind }
             return (split?.strata ?? []).reduce(into: [:]) {
@@ -134,18 +134,31 @@ struct JudgedMeasure {
         evaluation.rowCount = UInt64(scored.predictions.count)
         evaluation.skippedCount = parts.version.erasedCount
         evaluation.servingPath = true
-        let count = scored.predictions.count
-        if count < TuningAdvice.testRowsMin {
-            evaluation.warnings = [
-                Problem(
-                    .unspecified, field: "split", seen: "\(count) rows",
-                    allowed: "\(TuningAdvice.testRowsMin) or more",
-                    "\(count) rows are few: intervals are wide")
-            ]
-        }
+        evaluation.warnings = warnings
         return StoredEvaluation(
             evaluation: evaluation, predictions: scored.predictions,
             isBaseline: parts.plan.isBaseline)
+    }
+
+    private var warnings: [Problem] {
+        var found: [Problem] = []
+        let count = scored.predictions.count
+        if count < TuningAdvice.testRowsMin {
+            found.append(
+                Problem(
+                    .unspecified, field: "split", seen: "\(count) rows",
+                    allowed: "\(TuningAdvice.testRowsMin) or more",
+                    "\(count) rows are few: intervals are wide"))
+        }
+        if let reference = parts.reference, differences.isEmpty {
+            found.append(
+                Problem(
+                    .evaluationsDiffer, field: "compare_with", seen: reference.evaluation.name,
+                    allowed: "an evaluation of the same rows",
+                    "\(reference.evaluation.name) rests on \(reference.rows.count) rows that are"
+                        + " not these \(count): nothing is compared"))
+        }
+        return found
     }
 
     private func describe(

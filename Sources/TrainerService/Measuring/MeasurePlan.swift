@@ -32,6 +32,8 @@ struct MeasurePlan: Sendable {
     let isBaseline: Bool
     /// How answers that count are written.
     let rules: SamplingRules
+    /// The score to reach.
+    let target: Double
 
     /// How questions are asked again.
     static let repeatTemperature: Float = 0.7
@@ -80,6 +82,7 @@ struct MeasurePlan: Sendable {
         (degradations, rules) = (terms.degradations, terms.rules)
         (measuring, selection) = (terms.measuring, spec.shotSelection)
         (split, seed, isBaseline) = (.test, spec.seed, true)
+        target = spec.targetScore ?? version.targetScore ?? 1
     }
 
     init(_ spec: EvaluateSpec, _ version: DatasetVersion) throws {
@@ -99,6 +102,7 @@ struct MeasurePlan: Sendable {
         (degradations, rules, choices) = (terms.degradations, terms.rules, terms.choices)
         (measuring, selection) = (terms.measuring, .unspecified)
         (self.split, seed, isBaseline) = (split, spec.seed, false)
+        target = version.targetScore ?? 1
     }
 
     /// Places among `variants` of those whose answers count.

@@ -91,6 +91,7 @@ extension Verb {
         examples: [
             ("fovea-trainer export j1 adapter", "The best adapter of a job, in PEFT's layout."),
             ("fovea-trainer export j1/last adapter", "That of its last checkpoint."),
+            ("fovea-trainer export base/report page", "The report of a measured job."),
         ]
     ) { try await ExportVerb($0).run() }
 }

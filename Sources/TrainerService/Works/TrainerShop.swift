@@ -229,9 +229,13 @@ struct TrainerShop: WorkShop {
         try checkRows(plan.split, version)
         let adapter = try await folder(
             ofAdapter: target.adapter, field: "spec.evaluate.target.adapter", of: model)
-        return MeasureWork.Parts(
+        var parts = MeasureWork.Parts(
             plan: plan, target: target, model: model, version: version, adapter: adapter,
             backend: backend)
+        let split = version.splits.first { $0.split == plan.split }?.splitSha256 ?? ""
+        parts.reference = try await store.reference(spec.compareWith, on: split)
+        parts.history = try await store.history(of: target, version, on: split)
+        return parts
     }
 
     private func checkRows(_ split: SplitKind, _ version: DatasetVersion) throws(TrainerError) {
