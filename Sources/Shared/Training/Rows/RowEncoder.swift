@@ -131,8 +131,8 @@ package struct RowEncoder: Sendable {
         }
         var isTrained = [Bool](repeating: false, count: mask.count)
         var weights = [Float](repeating: 1, count: isWeighted ? mask.count : 0)
-        for (index, turn) in turns.enumerated() {
-            guard lossTurns == .all || index == turns.count - 1 else { continue }
+        for (index, turn) in turns.enumerated()
+        where lossTurns == .all || index == turns.count - 1 {
             let weight = isWeighted ? answers[index].lossWeight : 1
             for token in turn {
                 isTrained[token] = weight > 0
