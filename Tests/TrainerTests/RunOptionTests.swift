@@ -65,6 +65,29 @@ struct RunOptionTests {
         await datasets.close()
     }
 
+    @Test func anEstimateIsMeasuredOnAFreeDevice() async throws {
+        let datasets = try await TinyDatasets()
+        try await datasets.freeze()
+        let trainer = try await TinyTrainer(datasets)
+        try await trainer.register()
+        let spec = TinyTrainer.request("x").spec
+        let plain = try await trainer.client.call(Training.estimateJob, .with { $0.spec = spec })
+        #expect(plain.estimate?.timeBasis == "")
+        let measured = try await trainer.client.call(
+            Training.estimateJob, .with { ($0.spec, $0.measure) = (spec, true) })
+        #expect((measured.estimate?.runningSeconds ?? 0) > 0)
+        #expect(measured.estimate?.timeBasis == "measured on this device")
+        let client = trainer.client
+        let seen = await reason {
+            _ = try await client.call(
+                Training.estimateJob,
+                .with { ($0.spec, $0.measure, $0.assumedRowTokens) = (spec, true, 100) })
+        }
+        #expect(seen == "FIELD_INVALID")
+        await trainer.close()
+        await datasets.close()
+    }
+
     @Test func aMetricOfAnswersDecidesWhenToStop() async throws {
         let datasets = try await TinyDatasets()
         try await datasets.freezeClasses(rows: 24)

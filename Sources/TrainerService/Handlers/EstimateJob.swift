@@ -26,7 +26,11 @@ struct EstimateJob: Sendable {
                 ? ResourceError.required(field: "spec.train")
                 : TrainerError.notBuilt(what: "estimating \(request.spec?.workName ?? "") jobs")
         }
-        guard !request.measure else { throw TrainerError.notBuilt(what: "measuring steps") }
+        guard !request.measure || request.assumedRowTokens == 0 else {
+            throw ResourceError.invalid(
+                field: "measure", seen: "true",
+                allowed: "false is allowed with assumed_row_tokens: there are no rows to run")
+        }
         let device = request.spec?.device ?? ""
         guard device.isEmpty || shop.devices.contains(device) else {
             throw TrainerError.deviceAbsent(seen: device, known: shop.devices)
@@ -46,6 +50,13 @@ struct EstimateJob: Sendable {
         }
         let recipe = parts.recipe.resolved(longestRow: rows.facts.longestRow)
         response.estimate = try await estimate(request.spec ?? JobSpec(), parts, rows)
+        if request.measure, response.problems.isEmpty, response.estimate?.fits == true {
+            let measured = try await MeasuredSteps(shop, parts)
+            let price = request.spec?.pricePerHour ?? shop.pricePerHour
+            response.estimate?.take(
+                measured.secondsPerToken, "measured on this device", rows, parts.recipe.epochs,
+                price: price, request.spec?.currency ?? "")
+        }
         var completed = request.spec ?? JobSpec()
         completed.device = device.isEmpty ? shop.devices[0] : device
         completed.work = .train(spec.completed(by: recipe))
@@ -170,13 +181,9 @@ struct EstimateJob: Sendable {
                 && job.progress.tokenCount > 0
         }
         guard let alike else { return }
-        let tokens = Double(rows.facts.train.reduce(0) { $0 + $1.tokens }) * recipe.epochs
-        estimate.runningSeconds =
-            alike.progress.runningSeconds / Double(alike.progress.tokenCount) * tokens
-        estimate.timeBasis = "measured here"
-        let price = spec.pricePerHour ?? shop.pricePerHour
-        estimate.cost = estimate.runningSeconds / 3_600 * price
-        estimate.currency = spec.currency.isEmpty ? "USD" : spec.currency
+        estimate.take(
+            alike.progress.runningSeconds / Double(alike.progress.tokenCount), "measured here",
+            rows, recipe.epochs, price: spec.pricePerHour ?? shop.pricePerHour, spec.currency)
     }
 }
 
@@ -284,6 +291,19 @@ extension MemoryPart {
             case .input: .input
             case .program: .program
             }
+    }
+}
+
+extension JobEstimate {
+    /// Takes time and cost from seconds of a token.
+    fileprivate mutating func take(
+        _ secondsPerToken: Double, _ basis: String, _ rows: CountedRows, _ epochs: Double,
+        price: Double, _ currency: String
+    ) {
+        let tokens = Double(rows.facts.train.reduce(0) { $0 + $1.tokens }) * epochs
+        (runningSeconds, timeBasis) = (secondsPerToken * tokens, basis)
+        cost = runningSeconds / 3_600 * price
+        self.currency = currency.isEmpty ? "USD" : currency
     }
 }
 

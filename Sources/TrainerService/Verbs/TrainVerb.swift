@@ -91,7 +91,11 @@ extension Verb {
 extension Verb {
     static let estimate = Verb(
         "estimate", "Say whether a job fits, and what it costs.",
-        options: recipeOptions + trainerOptions
+        options: recipeOptions + [
+            OptionSpec(
+                "measure", .flag, from: .flag,
+                "Run a few steps on the free device to learn the time.")
+        ] + trainerOptions
     ) { try await TrainVerb($0).estimate() }
 }
 
@@ -167,10 +171,10 @@ struct TrainVerb: Sendable {
     }
 
     func estimate() async throws -> Verb.Outcome {
-        let spec = try spec()
-        let answer = try await invocation.withClient { [verb] client in
-            try await client.call(
-                Training.estimateJob, .with { $0.spec = spec }, options: verb.options)
+        var request = EstimateJobRequest()
+        (request.spec, request.measure) = (try spec(), settings.flag("measure"))
+        let answer = try await invocation.withClient { [verb, request] client in
+            try await client.call(Training.estimateJob, request, options: verb.options)
         }
         let estimate = answer.estimate ?? JobEstimate()
         let parts = estimate.memory.map { share in
@@ -181,7 +185,11 @@ struct TrainVerb: Sendable {
             parts + [("peak_bytes", "\(estimate.peakHostBytes)")] + devices + [
                 ("steps", "\(estimate.stepCount)"),
                 ("trained_parameters", "\(estimate.trainedParameterCount)"),
-                ("running_seconds", "\(estimate.runningSeconds)"),
+                (
+                    "running_seconds",
+                    estimate.timeBasis.isEmpty
+                        ? "not known; --measure runs a few steps" : "\(estimate.runningSeconds)"
+                ),
                 ("cost", "\(estimate.cost) \(estimate.currency)"),
                 ("problems", answer.problems.map(\.message).joined(separator: "; ")),
                 ("notes", answer.notes.map(\.message).joined(separator: "; ")),
