@@ -45,15 +45,23 @@ struct EstimateJob: Sendable {
             response.problems = [Problem(TrainerError(error))]
         }
         let recipe = parts.recipe.resolved(longestRow: rows.facts.longestRow)
-        var estimate = try estimate(recipe, parts, rows)
-        if !estimate.fits { estimate.alternatives = try alternatives(recipe, parts, rows) }
-        try await time(&estimate, request.spec ?? JobSpec(), recipe, parts, rows)
-        response.estimate = estimate
+        response.estimate = try await estimate(request.spec ?? JobSpec(), parts, rows)
         var completed = request.spec ?? JobSpec()
         completed.device = device.isEmpty ? shop.devices[0] : device
         completed.work = .train(spec.completed(by: recipe))
         response.spec = completed
         return response
+    }
+
+    /// What a job on counted rows will need.
+    func estimate(
+        _ spec: JobSpec, _ parts: TrainWork.Parts, _ rows: CountedRows
+    ) async throws -> JobEstimate {
+        let recipe = parts.recipe.resolved(longestRow: rows.facts.longestRow)
+        var estimate = try estimate(recipe, parts, rows, hostBytesMax: spec.hostBytesMax)
+        if !estimate.fits { estimate.alternatives = try alternatives(recipe, parts, rows) }
+        try await time(&estimate, spec, recipe, parts, rows)
+        return estimate
     }
 
     private func assumed(
@@ -77,7 +85,8 @@ struct EstimateJob: Sendable {
     }
 
     private func estimate(
-        _ recipe: TrainingRecipe, _ parts: TrainWork.Parts, _ rows: CountedRows
+        _ recipe: TrainingRecipe, _ parts: TrainWork.Parts, _ rows: CountedRows,
+        hostBytesMax: UInt64
     ) throws -> JobEstimate {
         let memory = try memory(recipe, parts, rows)
         var estimate = JobEstimate()
@@ -89,7 +98,8 @@ struct EstimateJob: Sendable {
         }
         estimate.peakHostBytes = UInt64(clamping: memory.hostBytes)
         estimate.peakDeviceBytes = UInt64(clamping: memory.deviceBytes)
-        let host = UInt64(clamping: HostMemory.bytes)
+        let machine = UInt64(clamping: HostMemory.bytes)
+        let host = hostBytesMax > 0 ? min(machine, hostBytesMax) : machine
         let sizes = [("cpu", host)] + [24, 40, 80].map { ("\($0) GB", UInt64($0) << 30) }
         estimate.devices = sizes.map { name, bytes in
             let need = name == "cpu" ? estimate.peakHostBytes : estimate.peakDeviceBytes
@@ -274,5 +284,13 @@ extension MemoryPart {
             case .input: .input
             case .program: .program
             }
+    }
+}
+
+extension JobAlternative {
+    /// Such as "QLORA with recomputed activations (123456 bytes)".
+    var words: String {
+        method.plainName + (recomputeActivations ? " with recomputed activations" : "")
+            + " (\(peakDeviceBytes) bytes)"
     }
 }

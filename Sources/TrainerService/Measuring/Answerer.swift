@@ -48,6 +48,15 @@ final class Answerer {
         self.model = model
     }
 
+    /// A model that somebody else loaded, such as one in training.
+    init(
+        _ model: LoadedModel, _ plan: MeasurePlan, _ adapter: RequestAdapter?, _ stops: Set<Int32>,
+        _ control: JobControl
+    ) {
+        (self.model, self.plan, self.adapter) = (model, plan, adapter)
+        (self.stops, self.control) = (stops, control)
+    }
+
     /// Answers questions together.
     func answers(
         _ questions: [Question], _ variant: MeasurePlan.Variant
