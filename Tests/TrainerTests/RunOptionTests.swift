@@ -120,3 +120,52 @@ extension JobSpec {
         work = .train(spec)
     }
 }
+
+/// Adapters that become part of their base, over the wire.
+struct MergeTests {
+    @Test func aMergedModelIsCheckedRegisteredAndTrainable() async throws {
+        let datasets = try await TinyDatasets()
+        try await datasets.freeze()
+        let trainer = try await TinyTrainer(datasets)
+        try await trainer.register()
+        try await trainer.create("first") { $0.optimizer = .with { $0.learningRate = 1e-2 } }
+        let first = try await trainer.harness.events("first")
+        let client = trainer.client
+        let request = { @Sendable (change: (inout MergeSpec) -> Void) in
+            var spec = MergeSpec()
+            (spec.adapter, spec.outputModelID) = ("jobs/first/checkpoints/best", "whole")
+            spec.outputWeightFormat = .float32
+            change(&spec)
+            return CreateJobRequest.with {
+                $0.jobID = "merge"
+                $0.spec = .with { $0.work = .merge(spec) }
+            }
+        }
+        let refused = { @Sendable (change: (inout MergeSpec) -> Void) async -> String? in
+            let request = request(change)
+            return await reason { _ = try await client.call(Training.createJob, request) }
+        }
+        #expect(await refused { $0.adapter = "" } == "FIELD_REQUIRED")
+        #expect(await refused { $0.outputModelID = "tiny" } == "RESOURCE_EXISTS")
+        #expect(await refused { $0.outputWeightFormat = .nf4 } == "FIELD_INVALID")
+        #expect(await refused { $0.checkRows = 2_000 } == "FIELD_INVALID")
+        _ = try await client.call(Training.createJob, request { _ in })
+        let events = try await trainer.harness.events("merge")
+        let job = try await trainer.harness.job("merge")
+        #expect(job.state == .succeeded, "\(job.problem?.message ?? "")")
+        #expect(job.outputModel == "models/whole")
+        let measures = events.compactMap { event -> [Measure]? in
+            guard case .evaluation(let evaluation)? = event.body else { return nil }
+            return evaluation.measures
+        }
+        let found = try #require(measures.first)
+        #expect(found.first { $0.name == "same_top_token" }?.value == 1)
+        #expect((found.first { $0.name == "logit_difference" }?.value ?? 1) < 0.001)
+        // The merged model begins where the adapter ended.
+        try await trainer.create("second") { $0.model = "models/whole" }
+        let second = try await trainer.harness.events("second")
+        #expect((second.losses.first ?? 9) < (first.losses.first ?? 0))
+        await trainer.close()
+        await datasets.close()
+    }
+}

@@ -27,7 +27,7 @@ extension Verb {
         train,
         evaluate,
         .later("quantize", "Make a smaller model."),
-        .later("merge", "Merge an adapter into its model."),
+        merge,
         watch, jobs, cancel, pause, resume,
         compare,
         advise,

@@ -49,7 +49,7 @@ struct TrainerShop: WorkShop {
             spec.work = .evaluate(evaluate)
             return CheckedJob(spec: spec, lineage: parts.lineage)
         case .quantize?: throw TrainerError.notBuilt(what: "quantising")
-        case .merge?: throw TrainerError.notBuilt(what: "merging")
+        case .merge(let merge)?: return try await checked(merge, in: spec)
         case nil: throw ResourceError.required(field: "spec.work")
         }
     }
@@ -62,6 +62,9 @@ struct TrainerShop: WorkShop {
             return MeasureWork(order, try await waiting(order) { try await parts(spec) }, library)
         case .evaluate(let spec)?:
             return MeasureWork(order, try await waiting(order) { try await parts(spec) }, library)
+        case .merge(let spec)?:
+            return MergeWork(
+                order, try await waiting(order) { try await parts(spec) }, registry, library)
         default: throw TrainerError.notBuilt(what: order.spec.workName)
         }
     }
@@ -247,15 +250,11 @@ struct TrainerShop: WorkShop {
     }
 
     /// The folder of a checkpoint's adapter; nil where none is named.
-    private func folder(
+    func folder(
         ofAdapter text: String, field: String, of model: ModelRecord
     ) async throws -> String? {
         guard !text.isEmpty else { return nil }
-        let isDigest = text.count == 64 && text.allSatisfy(\.isHexDigit)
-        let name =
-            isDigest
-            ? try await checkpoint(ofDigest: text.lowercased())
-            : try CheckpointName(text, field: field)
+        let name = try await checkpoint(text, field: field)
         let job = try await store.reader.read { db in try db.job(name.job) }
         let base = job.stored.lineage?.modelSha256 ?? ""
         guard base == model.message.modelSha256 else {
@@ -272,6 +271,14 @@ struct TrainerShop: WorkShop {
 }
 
 extension TrainerShop {
+    /// The checkpoint that a name or a digest of its adapter means.
+    func checkpoint(_ text: String, field: String) async throws -> CheckpointName {
+        let isDigest = text.count == 64 && text.allSatisfy(\.isHexDigit)
+        return isDigest
+            ? try await checkpoint(ofDigest: text.lowercased())
+            : try CheckpointName(text, field: field)
+    }
+
     /// The checkpoint whose adapter has a digest.
     private func checkpoint(ofDigest digest: String) async throws -> CheckpointName {
         let names = try await store.reader.read { db in try db.jobs("ORDER BY id DESC").map(\.name)
