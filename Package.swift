@@ -164,8 +164,9 @@ let package = Package(
         tests(
             "TrainerTests",
             [
-                "Base", "DatasetService", "Digests", "Evaluation", "GoldenModels", "Images",
-                "Messages", "Operation", "RPC", "Resources", "Storage", "TestSupport",
+                "Base", "DatasetService", "Digests", "Evaluation", "Generation", "GoldenModels",
+                "Images", "Messages", "Models", "Operation", "RPC", "Resources", "Storage",
+                "TestSupport",
                 "TrainerService",
             ]),
         tests(

@@ -2,9 +2,11 @@ import Base
 import Evaluation
 import Foundation
 import Messages
+import Models
 import RPC
 import Testing
 
+@testable import Generation
 @testable import TrainerService
 
 /// Baselines in all their ways of asking, and what is made of them.
@@ -196,6 +198,15 @@ struct JudgingTests {
         #expect(values["coverage"] == 0.75)
         #expect(values["format.outside"] == 0.25)
         #expect(scores.rows == [1, 0, 1, 0])
+    }
+
+    @Test func anAnswerOfAnyCharactersCanBeKept() throws {
+        var result = GenerationResult(
+            usage: TokenUsage(ModelInput(ids: [1], isTrained: [false])))
+        result.text = "a\0b"
+        let prediction = Answerer.prediction(StreamedExample(), result)
+        let kept = try Prediction(decoding: Bytes(try prediction.encoded()))
+        #expect(kept.answer == "a\u{FFFD}b")
     }
 
     @Test func fieldsAreComparedByTheRulesOfTheDataset() throws {

@@ -140,7 +140,8 @@ final class Answerer {
         return numbers.map { found[$0] }
     }
 
-    private static func prediction(
+    /// What is kept of an answer; nil stands for a prompt that does not fit.
+    static func prediction(
         _ row: StreamedExample, _ result: GenerationResult?
     ) -> Prediction {
         var prediction = Prediction()
@@ -149,7 +150,8 @@ final class Answerer {
             prediction.finishReason = .length
             return prediction
         }
-        prediction.answer = result.text
+        // Messages hold no NUL characters, and a model may write any.
+        prediction.answer = result.text.replacing("\0", with: "\u{FFFD}")
         let sum = result.logProbabilities.reduce(0) { $0 + $1.logProbability }
         prediction.logProbability = sum
         prediction.confidence = exp(sum / Double(max(result.logProbabilities.count, 1)))

@@ -54,6 +54,10 @@ extension Verb {
                 "split", .choice(["test", "validation", "train"]), "SPLIT", standard: "test",
                 from: .flag, "Which rows."),
             OptionSpec(
+                "base-format", .choice(["nf4", "int8", "int4"]), "FORMAT", from: .flag,
+                "What the base is loaded in; nf4 for adapters that QLoRA trained. Default: as"
+                    + " stored."),
+            OptionSpec(
                 "compare-with", .text, "JOB", from: .flag,
                 "A measured job. Default: the newest baseline."),
         ] + trainerOptions
@@ -107,6 +111,12 @@ struct MeasureVerb: Sendable {
         _ = try required("model")
         if let words = settings.text("adapter")?.split(separator: "/"), words.count == 2 {
             spec.target?.adapter = "jobs/\(words[0])/checkpoints/\(words[1])"
+        }
+        switch settings.text("base-format") {
+        case "nf4": spec.target?.baseWeightFormat = .nf4
+        case "int8": spec.target?.baseWeightFormat = .int8
+        case "int4": spec.target?.baseWeightFormat = .int4
+        default: break
         }
         spec.datasetVersion = VersionWords.name(try required("dataset"))
         (spec.split, spec.measuring) = (settings.text("split") ?? "test", measuring)

@@ -234,6 +234,7 @@ extension TrainingJob {
             ("steps", "\(progress.stepCount)"), ("loss", value(of: "loss")),
             ("best_checkpoint", bestCheckpoint), ("last_checkpoint", lastCheckpoint),
             ("running_seconds", "\(progress.runningSeconds)"),
+            ("peak_bytes", "\(usage?.peakDeviceBytes ?? 0)"),
             ("warnings", warnings.map(\.message).joined(separator: "; ")), ("etag", etag),
         ]
     }
