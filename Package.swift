@@ -103,7 +103,10 @@ let package = Package(
             ]),
         service(
             "InferenceService",
-            ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
+            [
+                "Digests", "Generation", "Images", "Layers", "Models", "Numerics", "Resources",
+                "Storage", "Text",
+            ]),
         tests("BaseTests", ["Base"]),
         tests("LayersTests", ["Base", "Layers", "Numerics", "TensorFiles"]),
         tests("MessagesTests", ["Base", "Messages", "TestSupport"]),

@@ -23,12 +23,66 @@ enum InferenceServer {
             .later("parity", "Compare training and serving, stage by stage."),
             BenchVerb.verb,
         ],
+        serveOptions: ServingSettings.options,
         compose: router)
 
+    private static func router(_ composition: Composition) throws -> Router {
+        let configuration = composition.configuration
+        let served = try composition.settings.text("model").map { folder in
+            try ServedModel(
+                ServingSettings(
+                    composition.settings, folder: folder, dataFolder: configuration.dataFolder))
+        }
+        return router(served, messageBytesMax: configuration.messageBytesMax)
+    }
+
     /// Every method is known; those without a handler answer UNIMPLEMENTED.
-    private static func router(_ composition: Composition) -> Router {
+    ///
+    /// - Parameter served: nil where there is no model, so that every call says what to do
+    static func router(_ served: ServedModel?, messageBytesMax: Int) -> Router {
         var router = Router()
         router.declare(service: Inference.name, methods: Inference.methods)
+        @Sendable func model() throws -> ServedModel {
+            guard let served else { throw InferenceError.noModel }
+            return served
+        }
+        registerAnswers(model, messageBytesMax, &router)
+        registerAdapters(model, &router)
         return router
+    }
+
+    private static func registerAnswers(
+        _ model: @escaping @Sendable () throws -> ServedModel, _ messageBytesMax: Int,
+        _ router: inout Router
+    ) {
+        router.register(Inference.generate, needs: .reader) { request, _ in
+            try await model().generate(request)
+        }
+        router.register(Inference.generateStream, needs: .reader) { request, _, responses in
+            try await model().generate(request, to: responses)
+        }
+        router.register(Inference.scoreChoices, needs: .reader) { request, _ in
+            try await model().score(request)
+        }
+        router.register(Inference.getModelInfo, needs: .reader) { request, _ in
+            try await model().describe(request, messageBytesMax: messageBytesMax)
+        }
+    }
+
+    private static func registerAdapters(
+        _ model: @escaping @Sendable () throws -> ServedModel, _ router: inout Router
+    ) {
+        router.register(Inference.loadAdapter, needs: .operator_) { request, context in
+            try await model().shelf.load(request, by: context.principal)
+        }
+        router.register(Inference.unloadAdapter, needs: .operator_) { request, context in
+            try await model().shelf.unload(request, by: context.principal)
+        }
+        router.register(Inference.listAdapters, needs: .reader) { request, _ in
+            try await model().shelf.list(request)
+        }
+        router.register(Inference.setAlias, needs: .operator_) { request, context in
+            try await model().shelf.setAlias(request, by: context.principal)
+        }
     }
 }

@@ -8,6 +8,7 @@ struct ActiveRequest {
     private(set) var request: GenerationRequest
     /// What its images became; nil before they are needed and after.
     var features: Tensor?
+    var progress = RequestProgress()
     /// Answers that have no token yet.
     var promptsLeft: Int {
         didSet {

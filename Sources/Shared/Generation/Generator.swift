@@ -1,3 +1,4 @@
+package import Base
 import Layers
 package import Models
 import Numerics
@@ -13,16 +14,33 @@ package final class Generator {
     private var requests: [Int: ActiveRequest] = [:]
     private var sequences: [SequenceID: ActiveSequence] = [:]
     private var submitted = 0
+    private let clock: @Sendable () -> MonotonicTime
 
-    /// - Parameter compressesCache: keys and values in int8
-    package init(_ loaded: LoadedModel, _ limits: SchedulerLimits, compressesCache: Bool = false) {
+    /// - Parameters:
+    ///   - compressesCache: keys and values in int8
+    ///   - clock: gives the time
+    package init(
+        _ loaded: LoadedModel, _ limits: SchedulerLimits, compressesCache: Bool = false,
+        clock: @escaping @Sendable () -> MonotonicTime = { MonotonicTime.now() }
+    ) {
+        self.clock = clock
         (model, tokenizer) = (loaded.model, loaded.inputs.chat.tokenizer)
         scheduler = Scheduler(limits)
         let cache = KeyValueCache(
             for: loaded.model, pages: limits.pages, pageRows: limits.pageRows,
             compressed: compressesCache)
+        cacheBytes = cache.byteCount
         runner = StepRunner(loaded.model, cache, pageRows: limits.pageRows)
     }
+
+    /// Bytes of the pages of all layers.
+    package let cacheBytes: Int
+    /// Answers that are being written, and that wait for pages.
+    package var sequencesRunning: Int { scheduler.sequencesRunning }
+    package var sequencesWaiting: Int { scheduler.sequencesWaiting }
+
+    /// How far a request is; nil before its submission and after its end.
+    package func progress(of number: Int) -> RequestProgress? { requests[number]?.progress }
 
     /// Whether nothing is left to answer.
     package var isIdle: Bool { scheduler.isIdle }
@@ -132,11 +150,14 @@ package final class Generator {
         guard var active = requests[sequence.number] else {
             preconditionFailure("generator: no request \(sequence.number)")
         }
+        let now = clock()
+        if active.progress.begin == nil { active.progress.begin = now }
         if active.needsFeatures(slice.rows) {
             active.features = runner.features(
                 of: active.request.input, active.request.adapter)
-            requests[sequence.number] = active
+            active.progress.imageSeconds = clock().seconds(since: now)
         }
+        requests[sequence.number] = active
         return StepRunner.Rows(
             slice: slice, ids: active.tokens(slice.rows, sequence.result.ids),
             features: active.features, imageRows: active.request.input.imageRows,
@@ -169,7 +190,9 @@ package final class Generator {
             events.append(
                 GenerationEvent(
                     request: sequence.number, sample: sequence.sample, text: text,
-                    result: isEnd ? sequence.result : nil, sequence: one.id))
+                    logProbability: own == nil ? nil : sequence.result.logProbabilities.last,
+                    result: isEnd ? sequence.result : nil, progress: one.active.progress,
+                    sequence: one.id))
         }
         return events
     }
@@ -189,7 +212,19 @@ package struct GenerationEvent: Sendable {
     package let sample: Int
     /// What follows the text so far; empty while it is not certain.
     package let text: String
+    /// Of the token that the pass brought, if asked for.
+    package let logProbability: TokenLogProbability?
     /// The whole answer, if it has ended.
     package let result: GenerationResult?
+    /// How far its request is.
+    package let progress: RequestProgress
     let sequence: SequenceID
+}
+
+/// How far a request is.
+package struct RequestProgress: Sendable, Hashable {
+    /// When the first of its rows was computed; nil while it waits.
+    package var begin: MonotonicTime?
+    /// How long its images took.
+    package var imageSeconds = 0.0
 }

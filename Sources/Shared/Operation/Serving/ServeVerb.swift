@@ -22,7 +22,7 @@ struct ServeVerb {
         let running: RunningService
         do {
             running = try await RunningService.start(
-                service, configuration, log: startLog(configuration))
+                service, configuration, invocation.settings, log: startLog(configuration))
         } catch let error as any Failure {
             // Whatever the failure, the configuration asked for something that cannot be had.
             throw UsageError.conflict(error.message)
@@ -60,7 +60,8 @@ struct RunningService {
     let addresses: [Address]
 
     static func start(
-        _ service: ServiceDefinition, _ configuration: ServeConfiguration, log: Log
+        _ service: ServiceDefinition, _ configuration: ServeConfiguration, _ settings: Settings,
+        log: Log
     ) async throws -> RunningService {
         let tls = try identity(configuration)
         let authenticator = try configuration.tokensPath.map { path in
@@ -68,7 +69,10 @@ struct RunningService {
         }
         let made = try prepareFolders(configuration)
         do {
-            return try await start(service, configuration, tls, authenticator, log)
+            let composition = Composition(
+                configuration: configuration, settings: settings, log: log,
+                metrics: MetricsRegistry())
+            return try await start(service, composition, tls, authenticator)
         } catch {
             // Nobody but this start has written there yet.
             for folder in made { try? FileManager.default.removeItem(atPath: folder) }
@@ -77,13 +81,13 @@ struct RunningService {
     }
 
     private static func start(
-        _ service: ServiceDefinition, _ configuration: ServeConfiguration, _ tls: TLSIdentity?,
-        _ authenticator: TokenAuthenticator?, _ log: Log
+        _ service: ServiceDefinition, _ composition: Composition, _ tls: TLSIdentity?,
+        _ authenticator: TokenAuthenticator?
     ) async throws -> RunningService {
-        let registry = MetricsRegistry()
+        let (configuration, log) = (composition.configuration, composition.log)
+        let registry = composition.metrics
         let board = HealthBoard(services: service.services)
-        var router = try service.compose(
-            Composition(configuration: configuration, log: log, metrics: registry))
+        var router = try service.compose(composition)
         router.registerHealth(board)
         router.registerReflection()
         let endpoint = try metricsEndpoint(configuration, registry, board)

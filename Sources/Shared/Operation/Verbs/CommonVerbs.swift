@@ -17,7 +17,7 @@ extension Verb {
         let command = "\(service.executable) serve"
         return Verb(
             "serve", "Run the service until SIGTERM.",
-            options: ServeConfiguration.options(for: service),
+            options: ServeConfiguration.options(for: service) + service.serveOptions,
             examples: [
                 (command, "Answer this user's programs on the default Unix socket."),
                 (
