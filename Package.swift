@@ -160,6 +160,12 @@ let package = Package(
                 "Storage", "TestSupport", "TrainerService",
             ]),
         tests(
+            "InferenceTests",
+            [
+                "Base", "Generation", "GoldenModels", "InferenceService", "Messages", "Models",
+                "Operation", "RPC", "Text",
+            ]),
+        tests(
             "TrainingTests",
             [
                 "Base", "Digests", "GoldenModels", "Images", "Layers", "Models", "Numerics",

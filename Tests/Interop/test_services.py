@@ -34,6 +34,11 @@ IMPLEMENTED: set[str] = {
         "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples",
         "PutGuidelines", "ListAnnotationTasks", "SubmitAnnotation", "GetAgreement",
         "ListDisagreements", "Adjudicate")
+} | {
+    f"fovea.inference.v1.Inference.{method}"
+    for method in (
+        "Generate", "GenerateStream", "ScoreChoices", "GetModelInfo", "LoadAdapter",
+        "UnloadAdapter", "ListAdapters", "SetAlias")
 }
 
 

@@ -46,6 +46,9 @@ enum Layout {
             "TrainerTests": service.union(engine).union([
                 "DatasetService", "TrainerService", "TestSupport", "Testing",
             ]),
+            "InferenceTests": service.union(engine).union([
+                "GoldenModels", "InferenceService", "TestSupport", "Testing",
+            ]),
             "ImagesBench": ["Base", "Images"],
             // Golden values come in safetensors files.
             "ImagesTests": [
