@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build release test lint format bench sanitize soak fuzz test-neon \
-	test-containers test-peers clean
+	test-containers test-peers test-elpv clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ test-neon: ## Compare the NEON kernels with the scalar ones, under emulation
 test-peers: ## Read adapters, merged models and logs of ours with PEFT, transformers, TensorBoard
 	@scripts/setup.sh peers
 	@scripts/test-peers.sh
+
+test-elpv: ## Take 2,624 pictures of solar cells from a CSV file to an export
+	@scripts/setup.sh elpv
+	@scripts/test-elpv.sh
 
 test-containers: setup ## Build the images, start compose, kill each service, see it return
 	@scripts/test-containers.sh

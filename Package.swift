@@ -35,7 +35,9 @@ let package = Package(
     name: "fovea",
     products: [
         .executable(name: "fovea-echo", targets: ["EchoServer"]),
+        .executable(name: "fovea-dataset-bench", targets: ["DatasetBench"]),
         .executable(name: "fovea-images-bench", targets: ["ImagesBench"]),
+        .executable(name: "fovea-augmentation-bench", targets: ["AugmentationBench"]),
         .executable(name: "fovea-numerics-bench", targets: ["NumericsBench"]),
         .executable(name: "fovea-dataset", targets: ["DatasetService"]),
         .executable(name: "fovea-trainer", targets: ["TrainerService"]),
@@ -78,7 +80,7 @@ let package = Package(
         .target(
             name: "CImages", path: "Sources/Shared/CImages",
             // Decoding and resampling are loops over pixels, in debug builds too.
-            cSettings: strictC + [.unsafeFlags(["-O3"])],
+            cSettings: strictC + [.unsafeFlags(["-O3", "-fno-math-errno"])],
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
         shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
@@ -89,6 +91,7 @@ let package = Package(
         shared("Generation", ["Base", "Layers", "Models", "Numerics", "Text"]),
         shared("Text", ["Base"]),
         shared("Quality", ["Base", "Images", "Text"]),
+        shared("Evaluation", ["Base", "Quality", "Text"]),
         shared(
             "Training",
             ["Base", "Digests", "Images", "Layers", "Models", "Numerics", "TensorFiles", "Text"]),
@@ -98,8 +101,8 @@ let package = Package(
         service(
             "TrainerService",
             [
-                "Digests", "Generation", "Images", "Layers", "Models", "Numerics", "Resources",
-                "Storage", "TensorFiles", "Text", "Training",
+                "Digests", "Evaluation", "Generation", "Images", "Layers", "Models", "Numerics",
+                "Quality", "Resources", "Storage", "TensorFiles", "Text", "Training",
             ]),
         service(
             "InferenceService",
@@ -124,8 +127,15 @@ let package = Package(
             path: "Benchmarks/numerics/ours", swiftSettings: strict),
         tests("NumericsTests", ["Base", "CKernels", "Numerics", "TensorFiles"]),
         .executableTarget(
+            name: "DatasetBench",
+            dependencies: ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
+            path: "Benchmarks/dataset/ours", swiftSettings: strict),
+        .executableTarget(
             name: "ImagesBench", dependencies: ["Base", "Images"],
             path: "Benchmarks/images/ours", swiftSettings: strict),
+        .executableTarget(
+            name: "AugmentationBench", dependencies: ["Base", "Images", "Quality"],
+            path: "Benchmarks/augmentation/ours", swiftSettings: strict),
         tests("ImagesTests", ["Base", "CImages", "Images", "TensorFiles", "TestSupport"]),
         tests(
             "ModelsTests",
@@ -146,18 +156,19 @@ let package = Package(
         tests("StorageTests", ["Base", "Digests", "Storage", "TestSupport"]),
         tests("TensorFilesTests", ["Base", "TensorFiles", "TestSupport"]),
         tests("QualityTests", ["Base", "Images", "Quality", "TestSupport", "Text"]),
+        tests("EvaluationTests", ["Base", "Evaluation", "Quality", "TestSupport", "Text"]),
         tests("TextTests", ["Base", "TestSupport", "Text"]),
         tests(
             "DatasetTests",
             [
-                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "RPC",
-                "Resources", "Storage", "TestSupport", "Text",
+                "Base", "DatasetService", "Digests", "Images", "Messages", "Operation", "Quality",
+                "RPC", "Resources", "Storage", "TestSupport", "Text",
             ]),
         tests(
             "TrainerTests",
             [
-                "Base", "DatasetService", "Digests", "Messages", "Operation", "RPC", "Resources",
-                "Storage", "TestSupport", "TrainerService",
+                "Base", "DatasetService", "Digests", "GoldenModels", "Images", "Messages",
+                "Operation", "RPC", "Resources", "Storage", "TestSupport", "TrainerService",
             ]),
         tests(
             "InferenceTests",

@@ -4,6 +4,7 @@
 #     scripts/setup.sh            Debian packages and the Python test environment
 #     scripts/setup.sh bench      and the packages of the benchmarks and their peers
 #     scripts/setup.sh peers      and the software that loads what this project writes
+#     scripts/setup.sh elpv       and the pictures of make test-elpv
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -83,3 +84,4 @@ if [ "${1:-}" = bench ] && [ -z "${SMOKE:-}" ]; then
     install_python .venv-bench scripts/requirements-bench.txt
 fi
 [ "${1:-}" != peers ] || install_python .venv-peers scripts/requirements-peers.txt
+[ "${1:-}" != elpv ] || install_python .venv-elpv scripts/requirements-elpv.txt

@@ -28,11 +28,14 @@ suites() {
 }
 
 # Arithmetic fills the processors: suites that wait for sockets and processes run by themselves.
+arithmetic='(Evaluation|Generation|Images|Layers|Models|Numerics|Quality|Text|Training)Tests\.'
+services='(Dataset|Trainer)Tests\.'
 if [ -n "$filter" ]; then
     suites swift --filter "$filter"
 else
-    suites swift --skip 'NumericsTests|EndToEnd'
-    suites numerics --filter NumericsTests
+    suites swift --skip "$arithmetic|$services|EndToEnd"
+    suites arithmetic --filter "$arithmetic"
+    suites services --filter "$services"
     suites end-to-end --filter EndToEnd
 fi
 

@@ -11,7 +11,6 @@ FOVEA_BIN names the folder of a built fovea-images-bench; without it a release b
 FOVEA_BENCH_PYTHON names a Python with the peers; torchvision is left out where it is missing.
 """
 
-import json
 import os
 import platform
 import subprocess
@@ -20,43 +19,13 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-SMOKE = bool(os.environ.get("SMOKE"))
+sys.path.insert(0, str(HERE.parent))
+
+from sides import PYTHON, ROOT, SMOKE, Side, bench_program, commit, write_result  # noqa: E402
+
 ROUNDS = 1 if SMOKE else 5
 BUDGET = 0.05 if SMOKE else 0.4
-PYTHON = os.environ.get("FOVEA_BENCH_PYTHON", str(ROOT / ".venv-bench/bin/python"))
 GOLDENS = ROOT / "Tests/Goldens/images"
-
-
-class Side:
-    """A process that answers tasks."""
-
-    def __init__(self, *command: str) -> None:
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True)
-
-    def seconds(self, task: dict) -> float | None:
-        """How long one picture takes; None if this side has ended."""
-        try:
-            self.process.stdin.write(json.dumps(task | {"budget": BUDGET}) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return None
-        line = self.process.stdout.readline()
-        return json.loads(line)["seconds"] if line else None
-
-
-def bench_program() -> str:
-    """The path of our program, built unless it is there."""
-    folder = os.environ.get("FOVEA_BIN")
-    if not folder:
-        command = ["swift", "build", "-c", "release", "--product", "fovea-images-bench"]
-        subprocess.run(command, cwd=ROOT, check=True, stdout=sys.stderr)
-        shown = subprocess.run(command + ["--show-bin-path"], cwd=ROOT, check=True,
-                               capture_output=True, text=True)
-        folder = shown.stdout.strip()
-    return os.path.join(folder, "fovea-images-bench")
 
 
 def pictures(folder: str) -> list[str]:
@@ -72,8 +41,9 @@ def tasks(paths: list[str]):
     for path in paths:
         kind = {".jpg": "JPEG", ".png": "PNG"}[Path(path).suffix]
         for peer in ("pillow", "torchvision"):
-            yield f"decode {kind}", peer, {"file": path, "side": 0, "backend": peer}
-            yield f"decode {kind}, to 336", peer, {"file": path, "side": 336, "backend": peer}
+            task = {"file": path, "backend": peer, "budget": BUDGET}
+            yield f"decode {kind}", peer, task | {"side": 0}
+            yield f"decode {kind}, to 336", peer, task | {"side": 336}
 
 
 def row(name: str, peer: str, task: dict, ours: Side, peers: dict[str, Side]) -> dict:
@@ -90,17 +60,14 @@ def row(name: str, peer: str, task: dict, ours: Side, peers: dict[str, Side]) ->
 
 
 def main() -> None:
-    ours = Side(bench_program())
+    ours = Side(bench_program("fovea-images-bench"))
     names = () if SMOKE else ("pillow", "torchvision")
     peers = {name: Side(PYTHON, str(HERE / "peer.py"), name) for name in names}
     with tempfile.TemporaryDirectory() as folder:
         rows = [row(name, peer, task, ours, peers)
                 for name, peer, task in tasks(pictures(folder))]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,
-                            capture_output=True).stdout.strip()
-    result = {"part": "images", "machine": platform.machine(), "commit": commit, "rows": rows}
-    os.makedirs(ROOT / "bench-results", exist_ok=True)
-    (ROOT / "bench-results" / "images.json").write_text(json.dumps(result, indent=1))
+    write_result("images", {
+        "part": "images", "machine": platform.machine(), "commit": commit(), "rows": rows})
 
 
 if __name__ == "__main__":

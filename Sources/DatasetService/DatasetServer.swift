@@ -14,6 +14,8 @@ enum DatasetServer {
         compose: router)
 
     private static func router(_ composition: Composition) throws -> Router {
+        // Freezing a million rows takes arrays of megabytes that nothing needs afterwards.
+        ProcessSetup.returnBlocks(ofBytes: 2 << 20)
         let catalogue = try Catalogue(folder: composition.configuration.dataFolder)
         return router(catalogue, threads: max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
     }
@@ -27,6 +29,7 @@ enum DatasetServer {
         registerDatasets(catalogue, &router)
         registerExamples(catalogue, threads, &router)
         registerAnnotation(catalogue, &router)
+        registerInspection(catalogue, &router)
         registerVersions(catalogue, &router)
         return router
     }
@@ -64,6 +67,19 @@ enum DatasetServer {
         }
         router.register(Datasets.deleteExample, needs: .operator_) { request, context in
             try await catalogue.delete(request, by: context.principal)
+        }
+    }
+
+    private static func registerInspection(_ catalogue: Catalogue, _ router: inout Router) {
+        let inspect = InspectDataset(catalogue: catalogue)
+        router.register(Datasets.inspectDataset, needs: .reader) { request, context in
+            try await inspect(request, context)
+        }
+        router.register(Datasets.setAugmentationPolicy, needs: .trainer) { request, _ in
+            try await catalogue.set(request)
+        }
+        router.register(Datasets.previewAugmentation, needs: .reader) { request, _ in
+            try await catalogue.preview(request)
         }
     }
 

@@ -12,6 +12,8 @@ enum Limits {
     static let annotatorsMax = 25
     static let annotatorsStandard = 3
 
+    /// One row of a source, images in base64 included.
+    static let recordBytesMax = 128 << 20
     static let rowIDBytesMax = 255
     static let imageNameBytesMax = 255
     static let imagesPerRowMax = 64
@@ -62,6 +64,8 @@ enum Limits {
     /// Rows and bytes of a group, which goes to the disk with one sync.
     static let groupRowsMax = 256
     static let groupBytesMax = 8 << 20
+    /// Bytes of images in the groups that all uploads together collect.
+    static let arrivingBytesMax = 64 << 20
     static let reportsStandard = 1_000
     static let reportsMax = 100_000
     static let originBytesMax = 1_000
@@ -79,4 +83,16 @@ enum Limits {
     static let epochsMax: UInt32 = 1_000_000
     static let chunkBytes = 1 << 20
     static let exportFileBytesMax = 256 << 20
+
+    static let findingsStandard = 100
+    static let findingsMax = 10_000
+    /// Rows named of a cluster.
+    static let clusterRowsMax = 1_000
+    /// Rows named of all clusters.
+    static let clusterNamesMax = 100_000
+    /// Votes that an inspection weighs.
+    static let inspectedVotesMax = 600_000
+
+    /// Sheets and pages, which go in one message.
+    static let reportBytesMax = 32 << 20
 }

@@ -4,27 +4,30 @@ import RPC
 
 /// What `fovea-inference` is made of.
 enum InferenceServer {
-    static let definition = ServiceDefinition(
-        name: "inference",
-        summary: "generation, adapters, rollout, monitoring.",
-        ports: (service: 7103, metrics: 9103),
-        services: [Inference.name],
-        verbs: [
-            GenerateVerb.verb,
-            .later("score", "Score given answers."),
-            .later("adapters", "List adapters."),
-            .later("load", "Load an adapter."),
-            .later("unload", "Unload an adapter."),
-            .later("routes", "List and set routes."),
-            .later("rollout", "Advance a route or roll it back."),
-            .later("feedback", "Say whether an answer was right."),
-            .later("drift", "Show how inputs and answers change."),
-            .later("cost", "Estimate what serving costs."),
-            .later("parity", "Compare training and serving, stage by stage."),
-            BenchVerb.verb,
-        ],
-        serveOptions: ServingSettings.options,
-        compose: router)
+    static let definition: ServiceDefinition = {
+        var definition = ServiceDefinition(
+            name: "inference",
+            summary: "generation, adapters, rollout, monitoring.",
+            ports: (service: 7103, metrics: 9103),
+            services: [Inference.name],
+            verbs: [
+                GenerateVerb.verb,
+                .later("score", "Score given answers."),
+                .later("adapters", "List adapters."),
+                .later("load", "Load an adapter."),
+                .later("unload", "Unload an adapter."),
+                .later("routes", "List and set routes."),
+                .later("rollout", "Advance a route or roll it back."),
+                .later("feedback", "Say whether an answer was right."),
+                .later("drift", "Show how inputs and answers change."),
+                .later("cost", "Estimate what serving costs."),
+                .later("parity", "Compare training and serving, stage by stage."),
+                BenchVerb.verb,
+            ],
+            compose: router)
+        definition.serveOptions = ServingSettings.options
+        return definition
+    }()
 
     private static func router(_ composition: Composition) throws -> Router {
         let configuration = composition.configuration

@@ -17,20 +17,35 @@ enum TrainerError: Failure, Hashable {
     case imageTokensMissing(row: String, images: Int)
     case rowUnusable(row: String, why: String)
     case datasetsUnavailable(why: String)
+    case datasetsRefuse(why: String)
     case evaluationsDiffer(first: String, second: String)
     case notBuilt(what: String)
+    case unworkable(reason: FailureReason, message: String, fields: [Field])
+
+    /// A field of a request and what is wrong with it.
+    struct Field: Sendable, Hashable {
+        let path: String
+        let description: String
+    }
 
     var kind: FailureKind {
         switch self {
         case .modelUnsupported, .targetUnknown, .evaluationsDiffer, .rowUnusable: .invalidInput
         case .deviceAbsent, .splitTooSmall, .baseMismatch, .baselineMissing, .advisedAgainst,
-            .doesNotFit, .contextExceeded, .lossMask, .imageTokensMissing:
+            .doesNotFit, .contextExceeded, .lossMask, .imageTokensMissing, .datasetsRefuse:
             .precondition
         case .digestMismatch: .dataLoss
         case .datasetsUnavailable: .unavailable
         case .notBuilt: .unimplemented
+        case .unworkable(let reason, _, _):
+            Self.preconditions.contains(reason) ? .precondition : .invalidInput
         }
     }
+
+    /// Reasons that lie in rows rather than in the request.
+    private static let preconditions: Set<FailureReason> = [
+        .lossMaskInvalid, .imageTokensMissing, .contextExceeded,
+    ]
 
     var failureReason: FailureReason {
         switch self {
@@ -47,9 +62,10 @@ enum TrainerError: Failure, Hashable {
         case .lossMask: .lossMaskInvalid
         case .imageTokensMissing: .imageTokensMissing
         case .rowUnusable: .imageUnreadable
-        case .datasetsUnavailable: .dependencyUnavailable
+        case .datasetsUnavailable, .datasetsRefuse: .dependencyUnavailable
         case .evaluationsDiffer: .evaluationsDiffer
         case .notBuilt: .notImplemented
+        case .unworkable(let reason, _, _): reason
         }
     }
 
@@ -85,9 +101,13 @@ enum TrainerError: Failure, Hashable {
         case .rowUnusable(let row, let why): "\(row) cannot be used: \(why)"
         case .datasetsUnavailable(let why):
             "the dataset service cannot be reached: \(why); start it or check --dataset-server"
+        case .datasetsRefuse(let why):
+            "the dataset service does not take this server's credentials: \(why); check"
+                + " --dataset-token-file"
         case .evaluationsDiffer(let first, let second):
             "the evaluations were made on other rows: split digests \(first) and \(second)"
         case .notBuilt(let what): "\(what) comes with a later release"
+        case .unworkable(_, let message, _): message
         }
     }
 
@@ -102,6 +122,8 @@ enum TrainerError: Failure, Hashable {
         case .targetUnknown: [.field(path: "spec.train.parts.target_modules", description: message)]
         case .modelUnsupported: [.field(path: "directory", description: message)]
         case .datasetsUnavailable: [.retry(afterSeconds: 5)]
+        case .unworkable(_, _, let fields):
+            fields.map { .field(path: $0.path, description: $0.description) }
         default:
             kind == .precondition
                 ? [.precondition(type: reason, subject: "spec", description: message)] : []
@@ -117,7 +139,7 @@ extension Problem {
             (reason, message) = (.internal, "an unexpected error; the server's log has it")
             return
         }
-        reason = FailureReason(plainName: failure.reason) ?? Problem.reason(of: failure.kind)
+        reason = FailureReason(plainName: failure.reason) ?? Problem.reason(of: failure)
         message = failure.message
         if case .field(let path, let description)? = failure.details.first {
             (field, allowed) = (path, description)
@@ -134,8 +156,9 @@ extension Problem {
     }
 
     /// For failures of libraries, whose own reasons are finer than those of the contract.
-    private static func reason(of kind: FailureKind) -> FailureReason {
-        switch kind {
+    private static func reason(of failure: any Failure) -> FailureReason {
+        switch failure.kind {
+        case .exhausted where failure.reason == "CHECKPOINT_UNWRITABLE": .diskFull
         case .invalidInput, .outOfRange: .fieldInvalid
         case .notFound: .resourceNotFound
         case .exhausted: .memoryExceeded

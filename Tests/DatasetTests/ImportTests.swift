@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import Glibc
 import Images
 import Messages
 import Operation
@@ -150,6 +151,49 @@ struct ImportTests {
         #expect(found.count == 2)
         #expect(found.first?.problem?.problem.reason == reason)
         #expect(found.last?.problem == nil)
+    }
+
+    @Test(arguments: ["rows.zip", "rows.json", "rows.csv"])
+    func anArchiveIsNotRead(name: String) async throws {
+        let folder = try Folder()
+        let path = folder.path + "/" + name
+        let zip = Array("PK\u{3}\u{4}".utf8) + [UInt8](repeating: 0, count: 100)
+        try Data(zip).write(to: URL(fileURLWithPath: path))
+        let error = #expect(throws: ImportError.self) { try ImportFormat.detect(path) }
+        #expect(error?.message.contains("unpack") == true)
+    }
+
+    /// A file beyond the limit without an end of line is mapped, counted and refused.
+    @Test func aRowWithoutEndIsRefused() async throws {
+        let folder = try Folder()
+        let path = try folder.write("endless.jsonl", "")
+        let size = Limits.recordBytesMax + 1_000
+        try #require(truncate(path, size) == 0)
+        let rows = try await rows(path, .llava)
+        let problem = try #require(rows.first?.problem?.problem)
+        #expect(rows.count == 1)
+        #expect(problem.reason == .fieldInvalid)
+        #expect(problem.seen == "\(size) bytes")
+        #expect(problem.allowed == "\(Limits.recordBytesMax) bytes")
+    }
+
+    @Test func aQuoteWithoutEndCostsNoMoreThanTheLimit() async throws {
+        let folder = try Folder()
+        let rows = "a.png,cat\nb.png,\"" + String(repeating: "x\n", count: 100) + "\"\nc.png,dog\n"
+        let path = try folder.write("rows.csv", "image,answer\n" + rows)
+        let found = Lock<[(Int, Result<[String: String], Rejection>)]>([])
+        try await SeparatedRows(path: path, separator: ",", recordBytesMax: 100)
+            .forEach { number, values in found.with { $0.append((number, values)) } }
+        let all = found.with { $0 }
+        #expect(all.map(\.0) == [2, 3, 4])
+        #expect(try all[0].1.get()["image"] == "a.png")
+        guard case .failure(let rejection) = all[1].1 else {
+            Issue.record("the long row was taken")
+            return
+        }
+        #expect(rejection.problem.seen == "209 bytes")
+        #expect(rejection.problem.allowed == "100 bytes")
+        #expect(try all[2].1.get()["answer"] == "dog")
     }
 
     @Test func bytesThatAreNoTextAreRefused() async throws {

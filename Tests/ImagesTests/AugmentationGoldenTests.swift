@@ -32,7 +32,10 @@ import Testing
         let values = golden.values
         switch golden.name {
         case "rotate": return picture.rotated(degrees: values[0], fillRGB: UInt32(values[1]))
-        case "project": return picture.projected(values, fillRGB: 0x09_08_07)
+        case "project":
+            return picture.projected(
+                Projection(values + [1]), width: picture.width, height: picture.height,
+                fillRGB: 0x09_08_07)
         case "brightness": return picture.brightened(values[0])
         case "contrast": return picture.contrasted(values[0])
         case "saturation": return picture.saturated(values[0])

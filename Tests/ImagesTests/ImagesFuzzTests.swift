@@ -59,6 +59,30 @@ struct ImagesFuzzTests {
         #expect(taken > 0)
     }
 
+    /// A preview looks at less, but sees the same damage.
+    @Test func aPreviewIsRefusedExactlyWhereItsPictureIs() throws {
+        let jpegs = Self.files.filter { $0.starts(with: [0xff, 0xd8]) }
+        try #require(!jpegs.isEmpty)
+        var (taken, refused) = (0, 0)
+        for seed in firstSeed..<firstSeed + cases / 4 {
+            var random = SeededRandom(seed: seed)
+            let bytes = Bytes(damaged(&random, of: jpegs))
+            guard let header = try? ImageHeader(reading: bytes, limits: limits) else { continue }
+            let whole = try? DecodedImage(decoding: bytes, DecodeOptions(limits: limits))
+            do throws(ImageError) {
+                guard let seen = try JPEGPreview(decoding: bytes, header, sideMin: 8) else {
+                    continue
+                }
+                #expect(whole?.isDamaged == seen.isDamaged, "seed \(seed)")
+                taken += 1
+            } catch {
+                #expect(whole == nil, "seed \(seed): \(error.message)")
+                refused += 1
+            }
+        }
+        #expect(taken > 0 && refused > 0)
+    }
+
     @Test func randomSettingsNeverTrap() {
         for seed in firstSeed..<firstSeed + cases / 4 {
             var random = SeededRandom(seed: seed)
@@ -110,7 +134,8 @@ struct ImagesFuzzTests {
             pixels.withUnsafeMutableBufferPointer { target in
                 var picture = ci_picture(
                     pixels: target.baseAddress, width: UInt32(header.width),
-                    height: UInt32(header.height), channels: UInt32(channels), is_damaged: false)
+                    height: UInt32(header.height), channels: UInt32(channels), shrink: 1,
+                    is_damaged: false)
                 return decode(
                     ci_input(bytes: source.baseAddress, count: source.count), &picture, &message)
             }

@@ -60,6 +60,31 @@ struct PictureTests {
         }
     }
 
+    @Test(arguments: [(400, 300, 8), (150, 301, 4), (39, 60, 1), (41, 37, 1)])
+    func aPreviewIsTheMeanOfWhatItStandsFor(width: Int, height: Int, shrink: Int) throws {
+        let values = (0..<width * height).flatMap { place in
+            let level = UInt8((place % width * 3 + place / width * 2) / 8 % 200)
+            return [level, level, level]
+        }
+        let image = try #require(RGBImage(width: width, height: height, pixels: values))
+        let bytes = try image.jpeg(quality: 95)
+        let header = try ImageHeader(reading: bytes)
+        let preview = try #require(try JPEGPreview(decoding: bytes, header, sideMin: 36))
+        #expect(preview.width == (width + shrink - 1) / shrink)
+        #expect(preview.height == (height + shrink - 1) / shrink)
+        let whole = try DecodedImage(decoding: bytes).image
+        for (x, y) in [(0, 0), (3, 2), (width / shrink - 1, height / shrink - 1)] {
+            var sum = 0
+            for row in y * shrink..<(y + 1) * shrink {
+                for column in x * shrink..<(x + 1) * shrink {
+                    sum += Int(whole.pixels[(row * width + column) * 3])
+                }
+            }
+            let mean = Double(sum) / Double(shrink * shrink)
+            #expect(abs(Double(preview.pixels[y * preview.width + x]) - mean) < 2)
+        }
+    }
+
     @Test func aJPEGComesBackNearlyAsItWas() throws {
         let smooth = RGBImage(64, 48) { target in
             for index in target.indices { target[index] = UInt8((index / 3 % 64) * 2 + 60) }

@@ -30,7 +30,8 @@ IMPLEMENTED: set[str] = {
     f"fovea.dataset.v1.Datasets.{method}"
     for method in (
         "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset",
-        "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "FreezeVersion",
+        "IngestExamples", "GetExample", "ListExamples", "DeleteExample", "InspectDataset",
+        "SetAugmentationPolicy", "PreviewAugmentation", "FreezeVersion",
         "GetVersion", "ListVersions", "DiffVersions", "ExportVersion", "StreamExamples",
         "PutGuidelines", "ListAnnotationTasks", "SubmitAnnotation", "GetAgreement",
         "ListDisagreements", "Adjudicate")
@@ -39,6 +40,12 @@ IMPLEMENTED: set[str] = {
     for method in (
         "Generate", "GenerateStream", "ScoreChoices", "GetModelInfo", "LoadAdapter",
         "UnloadAdapter", "ListAdapters", "SetAlias")
+} | {
+    f"fovea.trainer.v1.Training.{method}"
+    for method in (
+        "RegisterModel", "GetModel", "ListModels", "EstimateJob", "PreviewExample", "CreateJob",
+        "GetJob", "ListJobs", "WatchJob", "CancelJob", "PauseJob", "ResumeJob", "ListCheckpoints",
+        "GetEvaluation", "CompareEvaluations", "AdviseTuning", "FetchArtifact")
 }
 
 

@@ -25,7 +25,8 @@ import Testing
 
     @Test(arguments: [
         "(a", "a)", "[a", "*a", "a{2", "a{3,2}", "a{1001}", "(?=a)", "\\", "\\b", "[z-a]", "a^b",
-        "(a{1000}){1000}", String(repeating: "(", count: 100) + String(repeating: ")", count: 100),
+        "(a{1000}){1000}", "(((){1000}){1000}){1000}",
+        String(repeating: "(", count: 100) + String(repeating: ")", count: 100),
         String(repeating: "a", count: 1_001),
     ])
     func whatCannotBeCheckedIsRefused(source: String) {

@@ -23,6 +23,7 @@ enum Layout {
             "Text": ["Base"],
             "Images": ["Base", "CImages"],
             "Quality": ["Base", "Text", "Images"],
+            "Evaluation": ["Base", "Text", "Quality"],
             "Models": models,
             "Generation": models.union(["Models"]),
             "Training": models.union(["Models", "Digests"]),
@@ -44,12 +45,15 @@ enum Layout {
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
             // The trainer reads rows from a dataset service.
             "TrainerTests": service.union(engine).union([
-                "DatasetService", "TrainerService", "TestSupport", "Testing",
+                "DatasetService", "GoldenModels", "TrainerService", "Training", "TestSupport",
+                "Testing",
             ]),
             "InferenceTests": service.union(engine).union([
                 "GoldenModels", "InferenceService", "TestSupport", "Testing",
             ]),
+            "DatasetBench": ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
             "ImagesBench": ["Base", "Images"],
+            "AugmentationBench": ["Base", "Images", "Quality"],
             // Golden values come in safetensors files.
             "ImagesTests": [
                 "Base", "CImages", "Images", "TensorFiles", "TestSupport", "Testing",
@@ -57,7 +61,7 @@ enum Layout {
             "NumericsBench": ["CKernels", "Numerics"],
             "EchoServer": ["Base", "RPC", "Messages", "Operation", "TestSupport"],
             "DatasetService": service,
-            "TrainerService": service.union(engine).union(["Training"]),
+            "TrainerService": service.union(engine).union(["Evaluation", "Training"]),
             "InferenceService": service.union(engine),
         ]
     }()

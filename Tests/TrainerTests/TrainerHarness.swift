@@ -12,24 +12,31 @@ final class TrainerHarness {
     let server: Server
     let client: Client
 
-    init(
+    convenience init(
         folder: String? = nil, shop: any WorkShop = FakeShop(), heartbeatSeconds: Double = 15
     ) throws {
-        self.folder = folder ?? Self.newFolder()
+        let folder = folder ?? Self.newFolder()
         try FileManager.default.createDirectory(
-            atPath: self.folder, withIntermediateDirectories: true)
-        let store = try TrainerStore(folder: self.folder, heartbeatSeconds: heartbeatSeconds)
+            atPath: folder, withIntermediateDirectories: true)
+        try self.init(
+            store: try TrainerStore(folder: folder, heartbeatSeconds: heartbeatSeconds),
+            shop: shop)
+    }
+
+    init(store: TrainerStore, shop: any WorkShop, _ registry: ModelRegistry? = nil) throws {
+        folder = store.folder
         jobs = Jobs(store: store, shop: shop)
         server = Server(
-            router: TrainerServer.router(jobs),
-            encodeDetails: { error in
-                StatusDetails.encode(
-                    code: Int32(error.code.rawValue), message: error.message,
-                    reason: error.reason, domain: "fovea", facts: error.facts,
-                    details: error.details)
-            })
+            router: TrainerServer.router(jobs, registry, shop as? TrainerShop),
+            encodeDetails: Self.encodeDetails)
         client = try server.connectInProcess()
         jobs.start()
+    }
+
+    static func encodeDetails(_ error: RPCError) -> Bytes? {
+        StatusDetails.encode(
+            code: Int32(error.code.rawValue), message: error.message, reason: error.reason,
+            domain: "fovea", facts: error.facts, details: error.details)
     }
 
     static func newFolder() -> String {

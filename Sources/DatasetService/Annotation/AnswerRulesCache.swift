@@ -1,5 +1,6 @@
 import Base
 import Messages
+import Resources
 import Storage
 
 /// Compiled answer rules of datasets, since a large schema takes longer to compile than to apply.

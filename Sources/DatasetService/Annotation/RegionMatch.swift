@@ -1,4 +1,5 @@
 import Messages
+import Resources
 
 extension [ImageRegion] {
     /// Whether the boxes of two people show the same: one to one, of one image and label, each pair

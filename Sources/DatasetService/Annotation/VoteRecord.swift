@@ -1,5 +1,6 @@
 import Base
 import Messages
+import Resources
 import Storage
 
 extension Connection {

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Messages
+import Operation
 import RPC
 import Resources
 import Storage
@@ -25,10 +26,19 @@ struct FreezeVersion: Sendable {
         let repeatable = try RepeatableRequest(
             request.requestID, request, now: catalogue.clock())
         if let repeatable, let earlier = try await answer(to: repeatable) { return earlier }
+        // A million rows take hundreds of megabytes, which the next calls do not need.
+        defer { ProcessSetup.returnFreedMemory() }
+        let (draft, dataset) = try await draft(request, author: context.principal.name)
+        if request.validateOnly { return try await validated(draft, dataset) }
+        return try await write(draft, dataset, repeatable)
+    }
+
+    /// The scan, most of the memory, is gone before anything is written.
+    private func draft(
+        _ request: FreezeVersionRequest, author: String
+    ) async throws -> (draft: VersionDraft, dataset: DatasetRecord) {
         let scan = try await catalogue.scanner.read { db in try FreezeScan(request, db) }
-        let draft = try await freezer.draft(scan, request, author: context.principal.name)
-        if request.validateOnly { return try await validated(draft, scan.dataset) }
-        return try await write(draft, scan.dataset, repeatable)
+        return (try await freezer.draft(scan, request, author: author), scan.dataset)
     }
 
     private func answer(

@@ -10,6 +10,12 @@ struct IngestExamples: Sendable {
     func callAsFunction(
         _ requests: RequestReader<IngestExamplesRequest>, _ context: CallContext
     ) async throws -> IngestExamplesResponse {
+        try await workers.counted { try await take(requests, context) }
+    }
+
+    private func take(
+        _ requests: RequestReader<IngestExamplesRequest>, _ context: CallContext
+    ) async throws -> IngestExamplesResponse {
         guard case .header(let header)? = try await requests.next()?.part else {
             throw DatasetError.outOfOrder(seen: "something else", expected: "a header")
         }

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Messages
+import Quality
 import RPC
 import Resources
 import Storage
@@ -13,6 +14,7 @@ struct StreamExamples: Sendable {
 
     private let reader: VersionReader
     private let plan: StreamPlan
+    private let treatment: Treatment
     private var request: StreamExamplesRequest { plan.request }
 
     init(_ request: StreamExamplesRequest, _ catalogue: Catalogue) async throws {
@@ -20,14 +22,17 @@ struct StreamExamples: Sendable {
         let version = try await catalogue.reader.read { db in try db.version(name) }
         plan = try StreamPlan(request, versionDigest: version.digest?.hex ?? "")
         reader = VersionReader(catalogue, version)
-        guard request.augment else { return }
-        guard version.stored.augmentationPolicy != nil else {
-            throw DatasetError.badState(
-                name: "\(version.name)", why: "it was frozen without an augmentation policy")
+        var policy: Quality.AugmentationPolicy?
+        if request.augment {
+            guard let stored = version.stored.augmentationPolicy else {
+                throw DatasetError.badState(
+                    name: "\(version.name)", why: "it was frozen without an augmentation policy")
+            }
+            policy = try Quality.AugmentationPolicy(stored)
         }
-        throw RPCError(
-            .unimplemented, "augmentation comes with a later release; set augment to false",
-            reason: "NOT_IMPLEMENTED")
+        treatment = Treatment(
+            side: Int(min(request.imageSidePixelsMax, UInt32(Limits.imageSideMax))),
+            policy: policy, seed: request.seed)
     }
 
     func run(to responses: ResponseWriter<StreamExamplesResponse>) async throws {
@@ -79,15 +84,15 @@ struct StreamExamples: Sendable {
             stride(from: start, to: reader.count(of: plan.split), by: plan.shardCount))
         var next = places[...]
         let order = order(epoch)
-        var waiting: Task<[PlacedRow], any Error>? = read(&next, order)
+        var waiting: Task<[PlacedRow], any Error>? = read(&next, order, epoch)
         defer { waiting?.cancel() }
         while let task = waiting {
             let batch = try await task.value
-            waiting = next.isEmpty || UInt64(batch.count) >= left ? nil : read(&next, order)
+            waiting = next.isEmpty || UInt64(batch.count) >= left ? nil : read(&next, order, epoch)
             for row in batch {
                 guard left > 0 else { return }
                 // Erased since freezing: the order stays, the row is passed over.
-                guard let message = try await message(row, epoch) else { continue }
+                guard let message = message(row, epoch) else { continue }
                 try await responses.write(message)
                 left -= 1
             }
@@ -97,10 +102,12 @@ struct StreamExamples: Sendable {
     private struct PlacedRow: Sendable {
         let place: Int
         let row: FrozenRow
+        /// Empty where nothing is done to images, or none are sent.
+        let images: [TreatedImage]
     }
 
     private func read(
-        _ places: inout ArraySlice<Int>, _ order: SeededOrder?
+        _ places: inout ArraySlice<Int>, _ order: SeededOrder?, _ epoch: UInt32
     ) -> Task<[PlacedRow], any Error>? {
         guard !places.isEmpty else { return nil }
         let meanBytes =
@@ -112,26 +119,36 @@ struct StreamExamples: Sendable {
         let chosen = Array(places.prefix(count))
         places = places.dropFirst(count)
         let (reader, split, omits) = (reader, plan.split, request.omitImages)
+        let treatment = treatment
         return Task {
             let positions = chosen.map { order?[$0] ?? $0 }
             var rows = try await reader.rows(at: positions, of: split)
             if !omits { rows = try await reader.withContents(rows) }
-            return zip(chosen, rows).map { PlacedRow(place: $0, row: $1) }
+            let treats = treatment.isNeeded && !omits
+            let images =
+                treats
+                ? try await reader.treated(rows, treatment, epoch: epoch)
+                : rows.map { _ in [] }
+            return chosen.indices.map { index in
+                PlacedRow(place: chosen[index], row: rows[index], images: images[index])
+            }
         }
     }
 
-    private func message(_ placed: PlacedRow, _ epoch: UInt32) async throws
-        -> StreamExamplesResponse?
-    {
+    private func message(_ placed: PlacedRow, _ epoch: UInt32) -> StreamExamplesResponse? {
         guard let example = placed.row.example else { return nil }
         var message = StreamedExample()
         message.example =
             ExampleName(
                 dataset: reader.version.name.dataset, rowID: placed.row.rowID
             ).description
-        message.images = try await images(example, placed.row.contents)
+        message.images = images(example, placed, epoch)
         message.turns = example.turns
-        message.regions = example.regions
+        message.regions = example.regions.compactMap { region in
+            // Where nothing was done to images, boxes stay where they are.
+            guard placed.images.indices.contains(Int(region.imageIndex)) else { return region }
+            return region.moved(placed.images[Int(region.imageIndex)].map)
+        }
         message.contentSha256 = placed.row.digest?.hex ?? ""
         if request.includeAttributes {
             message.tags = example.tags
@@ -145,23 +162,41 @@ struct StreamExamples: Sendable {
         return response
     }
 
-    private func images(_ example: Example, _ contents: [Bytes]) async throws -> [StreamedImage] {
-        let side = Int(request.imageSidePixelsMax)
-        let resizes = side > 0 && !request.omitImages
-        let shrunk = resizes ? try await reader.shrunk(contents, side: side) : []
+    private func images(
+        _ example: Example, _ placed: PlacedRow, _ epoch: UInt32
+    ) -> [StreamedImage] {
+        let contents = placed.row.contents
+        let omitted =
+            request.omitImages ? treatment.steps(of: placed.row.rowID, epoch: epoch) : []
         return example.images.enumerated().map { index, stored in
             var image = StreamedImage()
             image.imageSha256 = stored.imageSha256
             image.widthPixels = stored.widthPixels
             image.heightPixels = stored.heightPixels
-            if resizes {
-                image.content = shrunk[index].bytes
-                image.widthPixels = UInt32(shrunk[index].width)
-                image.heightPixels = UInt32(shrunk[index].height)
-            } else if !request.omitImages {
+            image.appliedSteps = omitted
+            if placed.images.indices.contains(index) {
+                let treated = placed.images[index]
+                image.content = treated.bytes
+                image.widthPixels = UInt32(treated.map.width)
+                image.heightPixels = UInt32(treated.map.height)
+                image.appliedSteps = treated.steps
+            } else if contents.indices.contains(index) {
                 image.content = contents[index]
             }
             return image
         }
+    }
+}
+
+extension ImageRegion {
+    /// The region on a changed image; nil if it is no longer to be seen there.
+    fileprivate func moved(_ map: PictureMap) -> ImageRegion? {
+        let box = PictureBox(
+            left: xMinPixels, top: yMinPixels, right: xMaxPixels, bottom: yMaxPixels)
+        guard let place = map.moved(box) else { return nil }
+        var region = self
+        (region.xMinPixels, region.yMinPixels) = (place.left, place.top)
+        (region.xMaxPixels, region.yMaxPixels) = (place.right, place.bottom)
+        return region
     }
 }

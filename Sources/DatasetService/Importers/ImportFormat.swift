@@ -45,11 +45,29 @@ enum ImportFormat: String, CaseIterable, Sendable {
             guard !ClassFolderRows.images(in: path).isEmpty else { throw .unknownFormat(path) }
             return .classFolders
         }
+        if let kind = archiveKind(path) {
+            throw .malformed(
+                path, why: "it is a \(kind) archive; unpack it first, archives are not read")
+        }
         switch URL(fileURLWithPath: path).pathExtension.lowercased() {
         case "tsv": return .vlmevalkit
         case "csv": return .csv
         default: return try detectJSON(path)
         }
+    }
+
+    /// The kind of a packed file, by its first bytes; nil for any other.
+    private static func archiveKind(_ path: String) -> String? {
+        guard let file = FileHandle(forReadingAtPath: path),
+            let start = try? file.read(upToCount: 262)
+        else { return nil }
+        let kinds: [(String, [UInt8])] = [
+            ("zip", [0x50, 0x4b, 3, 4]), ("zip", [0x50, 0x4b, 5, 6]), ("gzip", [0x1f, 0x8b]),
+            ("7z", [0x37, 0x7a, 0xbc, 0xaf]), ("zstd", [0x28, 0xb5, 0x2f, 0xfd]),
+            ("xz", [0xfd, 0x37, 0x7a, 0x58]),
+        ]
+        if start.dropFirst(257).starts(with: Array("ustar".utf8)) { return "tar" }
+        return kinds.first { start.starts(with: $0.1) }?.0
     }
 
     private static func detectJSON(_ path: String) throws(ImportError) -> ImportFormat {

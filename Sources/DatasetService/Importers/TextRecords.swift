@@ -9,11 +9,7 @@ struct TextRecords: Sendable {
 
     /// Maps a file into memory.
     init(path: String) throws(ImportError) {
-        do {
-            content = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
-        } catch {
-            throw .unreadable(path, why: "it is no readable file")
-        }
+        content = try Data(mapping: path)
     }
 
     /// Calls `body` with each record and its number, from 1, until it returns false.
@@ -35,6 +31,9 @@ struct TextRecords: Sendable {
     /// The record as JSON, or why it is not.
     static func json(_ record: Data) throws(Rejection) -> JSONNode {
         let why: String
+        guard record.count <= Limits.recordBytesMax else {
+            throw Rejection(tooLong: record.count, max: Limits.recordBytesMax)
+        }
         guard String(validating: record, as: UTF8.self) != nil else {
             throw Rejection(
                 .textInvalid, seen: String(decoding: record.prefix(40), as: UTF8.self),
@@ -72,16 +71,22 @@ private struct RecordCutter {
             let record = isList ? element() : line()
             let isEmpty = !record.contains { !Self.isSpace($0) }
             if !isList || !isEmpty { number += 1 }
-            if !isEmpty { return (number, Data(record)) }
+            // A part of the mapped file: copied only by whoever finds it short enough.
+            if !isEmpty { return (number, record) }
         }
         return nil
     }
 
     private mutating func line() -> Data {
         let start = place
-        let end = content[start...].firstIndex(of: UInt8(ascii: "\n")) ?? content.endIndex
-        place = min(end + 1, content.endIndex)
-        return content[start..<end]
+        let length: Int = content[start...].withUnsafeBytes { (rest: UnsafeRawBufferPointer) in
+            guard let base = rest.baseAddress, let end = memchr(base, 0x0a, rest.count) else {
+                return rest.count
+            }
+            return UnsafeRawPointer(end) - base
+        }
+        place = min(start + length + 1, content.endIndex)
+        return content[start..<(start + length)]
     }
 
     /// Elements end at commas outside of strings and brackets. Where a list is cut off, its last
@@ -120,21 +125,28 @@ private struct RecordCutter {
 /// Rows of a file with separators, as RFC 4180 has them; tabs instead of commas for TSV.
 struct SeparatedRows: Sendable {
     let header: [String]
-    private let text: [UInt8]
+    private let content: Data
     private let separator: UInt8
+    private let recordBytesMax: Int
     private let start: Int
 
+    private enum Record {
+        case fields([[UInt8]])
+        case tooLong(bytes: Int)
+    }
+
     /// Reads the header.
-    init(path: String, separator: Character) throws(ImportError) {
-        guard let content = FileManager.default.contents(atPath: path) else {
-            throw .unreadable(path, why: "it is no readable file")
-        }
+    init(
+        path: String, separator: Character, recordBytesMax: Int = Limits.recordBytesMax
+    ) throws(ImportError) {
+        content = try Data(mapping: path)
         // The mark that some programs put before UTF-8.
-        let mark: [UInt8] = [0xef, 0xbb, 0xbf]
-        text = Array(content.starts(with: mark) ? content.dropFirst(3) : content)
-        self.separator = separator.asciiValue ?? UInt8(ascii: ",")
-        var place = 0
-        guard let fields = Self.next(text, self.separator, &place) else {
+        var place = content.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
+        let mark = separator.asciiValue ?? UInt8(ascii: ",")
+        self.separator = mark
+        self.recordBytesMax = recordBytesMax
+        let first = content.withUnsafeBytes { Self.next($0, mark, recordBytesMax, &place) }
+        guard case .fields(let fields)? = first else {
             throw .malformed(path, why: "it has no header")
         }
         (header, start) = (fields.map { String(decoding: $0, as: UTF8.self) }, place)
@@ -145,10 +157,16 @@ struct SeparatedRows: Sendable {
         _ body: (Int, Result<[String: String], Rejection>) async throws -> Void
     ) async throws {
         var (place, number) = (start, 1)
-        while let fields = Self.next(text, separator, &place) {
+        while let record = content.withUnsafeBytes({
+            Self.next($0, separator, recordBytesMax, &place)
+        }) {
             number += 1
-            if fields.count == 1, fields[0].isEmpty { continue }
-            try await body(number, values(fields))
+            switch record {
+            case .fields(let fields) where fields.count == 1 && fields[0].isEmpty: continue
+            case .fields(let fields): try await body(number, values(fields))
+            case .tooLong(let bytes):
+                try await body(number, .failure(Rejection(tooLong: bytes, max: recordBytesMax)))
+            }
         }
     }
 
@@ -172,36 +190,70 @@ struct SeparatedRows: Sendable {
         return .success(values)
     }
 
+    /// Cuts the next record into fields; of one that is too long nothing is kept.
     private static func next(
-        _ text: [UInt8], _ separator: UInt8, _ place: inout Int
-    ) -> [[UInt8]]? {
+        _ text: UnsafeRawBufferPointer, _ separator: UInt8, _ bytesMax: Int, _ place: inout Int
+    ) -> Record? {
         guard place < text.count else { return nil }
+        let start = place
         var fields: [[UInt8]] = [[]]
-        var isQuoted = false
+        var (isQuoted, isEmpty, isTooLong) = (false, true, false)
+        func take(_ byte: UInt8) {
+            isEmpty = false
+            if !isTooLong { fields[fields.count - 1].append(byte) }
+        }
         while place < text.count {
             let byte = text[place]
             place += 1
+            if place - start > bytesMax { (isTooLong, fields) = (true, [[]]) }
             if isQuoted {
                 guard byte == UInt8(ascii: "\"") else {
-                    fields[fields.count - 1].append(byte)
+                    take(byte)
                     continue
                 }
                 if place < text.count, text[place] == byte {
-                    fields[fields.count - 1].append(byte)
+                    take(byte)
                     place += 1
                 } else {
                     isQuoted = false
                 }
-            } else if byte == UInt8(ascii: "\""), fields[fields.count - 1].isEmpty {
+            } else if byte == UInt8(ascii: "\""), isEmpty {
                 isQuoted = true
             } else if byte == separator {
-                fields.append([])
+                if !isTooLong { fields.append([]) }
+                isEmpty = true
             } else if byte == UInt8(ascii: "\n") {
                 break
             } else if byte != UInt8(ascii: "\r") {
-                fields[fields.count - 1].append(byte)
+                take(byte)
             }
         }
-        return fields
+        return isTooLong ? .tooLong(bytes: place - start) : .fields(fields)
+    }
+}
+
+extension Data {
+    /// A file in memory as far as it is looked at.
+    fileprivate init(mapping path: String) throws(ImportError) {
+        let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+        // Foundation leaks a page for each empty file that it maps.
+        if size == 0 {
+            self.init()
+            return
+        }
+        do {
+            try self.init(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
+        } catch {
+            throw .unreadable(path, why: "it is no readable file")
+        }
+    }
+}
+
+extension Rejection {
+    /// A row of a source that is longer than any is read.
+    fileprivate init(tooLong bytes: Int, max: Int) {
+        self.init(
+            .fieldInvalid, seen: "\(bytes) bytes", allowed: "\(max) bytes",
+            "the row is too long")
     }
 }

@@ -5,7 +5,8 @@ import Resources
 
 /// An image of a row as it came: its bytes, or the name of one that is there.
 enum ArrivedImage: Sendable {
-    case content(Bytes)
+    /// With its digest once that is known.
+    case content(Bytes, Digest256?)
     case known(Digest256)
     case uploaded(Result<Picture, Rejection>)
     case refused(Rejection)
@@ -15,7 +16,14 @@ enum ArrivedImage: Sendable {
 struct ArrivedRow: Sendable {
     let index: UInt64
     var row: IngestRow
-    let images: [ArrivedImage]
+    var images: [ArrivedImage]
+
+    /// The digests of images that came with it.
+    var uploads: [Digest256] {
+        images.compactMap { image in
+            if case .content(_, let digest) = image { digest } else { nil }
+        }
+    }
 }
 
 /// A row that was looked at: fit to be stored, or not.
@@ -41,12 +49,15 @@ actor IngestWorker {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unowned }
 
-    /// The digests of images that came with their rows.
-    func digests(_ rows: ArraySlice<ArrivedRow>) -> [Digest256] {
-        rows.flatMap { row in
-            row.images.compactMap { image in
-                if case .content(let bytes) = image { bytes.sha256 } else { nil }
+    /// Rows with the digests of the images that came with them.
+    func digested(_ rows: ArraySlice<ArrivedRow>) -> [ArrivedRow] {
+        rows.map { row in
+            var row = row
+            for index in row.images.indices {
+                guard case .content(let bytes, nil) = row.images[index] else { continue }
+                row.images[index] = .content(bytes, bytes.sha256)
             }
+            return row
         }
     }
 
@@ -97,8 +108,8 @@ actor IngestWorker {
         _ image: ArrivedImage, _ limits: Messages.ImageLimits, _ known: [Digest256: Picture]
     ) throws(Rejection) -> Picture {
         switch image {
-        case .content(let bytes):
-            let digest = bytes.sha256
+        case .content(let bytes, let digest):
+            let digest = digest ?? bytes.sha256
             guard let found = known[digest] else {
                 return try Picture(bytes, upload: digest, limits: limits)
             }

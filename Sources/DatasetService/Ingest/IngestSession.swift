@@ -10,10 +10,23 @@ struct IngestWorkers: Sendable {
     private let workers: [IngestWorker]
     /// How many groups are between arrival and disk at a time, over all uploads.
     private let turnstile: Turnstile
+    private let uploads = Lock(0)
 
     init(count: Int) {
         workers = (0..<max(1, count)).map { _ in IngestWorker() }
         turnstile = Turnstile(max: max(2, count))
+    }
+
+    /// Counts an upload for as long as `body` runs.
+    func counted<R>(_ body: () async throws -> R) async throws -> R {
+        uploads.with { $0 += 1 }
+        defer { uploads.with { $0 -= 1 } }
+        return try await body()
+    }
+
+    /// How large a group may become: less where many upload at once, so that memory stays bounded.
+    var groupBytesMax: Int {
+        min(Limits.groupBytesMax, Limits.arrivingBytesMax / uploads.with { max(1, $0) })
     }
 
     /// One image.
@@ -41,8 +54,9 @@ struct IngestWorkers: Sendable {
     private func prepareAll(
         _ rows: [ArrivedRow], _ terms: IngestTerms, _ catalogue: Catalogue
     ) async throws -> [PreparedRow] {
-        let known = try await knownPictures(rows, terms, catalogue)
-        let parts = self.parts(of: rows)
+        let digested = await digested(rows)
+        let known = try await knownPictures(digested, terms, catalogue)
+        let parts = self.parts(of: digested)
         return await withTaskGroup(of: (Int, [PreparedRow]).self) { group in
             for (number, part) in parts.enumerated() {
                 group.addTask {
@@ -55,17 +69,23 @@ struct IngestWorkers: Sendable {
         }
     }
 
+    private func digested(_ rows: [ArrivedRow]) async -> [ArrivedRow] {
+        let parts = self.parts(of: rows)
+        return await withTaskGroup(of: (Int, [ArrivedRow]).self) { group in
+            for (number, part) in parts.enumerated() {
+                group.addTask { (number, await workers[number].digested(part)) }
+            }
+            var results = [[ArrivedRow]](repeating: [], count: parts.count)
+            for await (number, digested) in group { results[number] = digested }
+            return results.flatMap { $0 }
+        }
+    }
+
     /// What is stored already need not be decoded again.
     private func knownPictures(
         _ rows: [ArrivedRow], _ terms: IngestTerms, _ catalogue: Catalogue
     ) async throws -> [Digest256: Picture] {
-        let parts = self.parts(of: rows)
-        let uploads = await withTaskGroup(of: [Digest256].self) { group in
-            for (number, part) in parts.enumerated() {
-                group.addTask { await workers[number].digests(part) }
-            }
-            return await group.reduce(into: []) { $0 += $1 }
-        }
+        let uploads = rows.flatMap(\.uploads)
         let named = rows.flatMap { row in
             row.images.compactMap { image -> Digest256? in
                 if case .known(let digest) = image { digest } else { nil }
@@ -175,7 +195,7 @@ struct IngestSession {
             case .content(let bytes)?:
                 tally.addImageBytes(bytes.count)
                 rowBytes += bytes.count
-                images.append(.content(bytes))
+                images.append(.content(bytes, nil))
             case .uploadKey(let key)?:
                 images.append(uploads[key].map { .uploaded($0) } ?? .refused(Self.unknown(key)))
             case .imageSha256(let hex)?:
@@ -189,7 +209,7 @@ struct IngestSession {
         for index in row.images.indices { row.images[index].source = nil }
         rows.append(ArrivedRow(index: rowCount, row: row, images: images))
         rowCount += 1
-        if rows.count >= Limits.groupRowsMax || rowBytes >= Limits.groupBytesMax {
+        if rows.count >= Limits.groupRowsMax || rowBytes >= workers.groupBytesMax {
             try await flush()
         }
     }

@@ -20,30 +20,34 @@ struct Picture: Sendable {
     /// The upload, where originals are kept.
     var original: Bytes?
 
-    /// Quality at which a turned JPEG is encoded anew.
-    private static let jpegQuality = 95
-
     /// Takes an image in, or says why not.
     init(
         _ bytes: Bytes, upload: Digest256, limits: Messages.ImageLimits
     ) throws(Rejection) {
         let header: ImageHeader
+        let seen: SeenImage
         do throws(ImageError) {
             header = try ImageHeader(reading: bytes, limits: limits.decoding)
         } catch {
             throw Rejection(error)
         }
-        // What is decoded is what will be stored: damage behind what is cut off would hide else.
-        let stripped = ImageMetadata.stripped(bytes, header.format)
-        let image = try Self.decoded(stripped ?? bytes, header, limits)
-        let cleaned = try Self.cleaned(stripped, image, header)
+        try Self.checkSides(header.width, header.height, limits)
+        do throws(ImageError) {
+            seen = try SeenImage(bytes, header, limits.decoding)
+        } catch {
+            throw Rejection(error)
+        }
+        guard !seen.isDamaged else {
+            throw Rejection(
+                .imageUnreadable, seen: "\(bytes.count) bytes of \(header.format.name)",
+                allowed: "whole images", "the image is damaged or ends too early; export it again")
+        }
         self.upload = upload
-        digest = cleaned.bytes.withUnsafeBytes { SHA256.digest($0) }
-        (width, height) = (image.width, image.height)
-        media = cleaned.media
-        size = cleaned.bytes.count
-        hash = Self.hash(image)
-        self.bytes = cleaned.bytes
+        let stored = seen.changed ?? bytes
+        digest = seen.changed?.sha256 ?? upload
+        (width, height, media, hash) = (seen.width, seen.height, seen.media, seen.hash)
+        size = stored.count
+        self.bytes = stored
         original = limits.keepOriginals ? bytes : nil
     }
 
@@ -68,49 +72,60 @@ struct Picture: Sendable {
                 "the image is too small to show anything")
         }
     }
+}
 
-    /// The picture turned upright.
-    ///
-    /// - Parameter header: of the upload, which may say more than the bytes still do
-    private static func decoded(
-        _ bytes: Bytes, _ header: ImageHeader, _ limits: Messages.ImageLimits
-    ) throws(Rejection) -> RGBImage {
-        try checkSides(header.width, header.height, limits)
-        let decoded: DecodedImage
-        do throws(ImageError) {
-            let options = DecodeOptions(turnsUpright: false, limits: limits.decoding)
-            decoded = try DecodedImage(decoding: bytes, options)
-        } catch {
-            throw Rejection(error)
-        }
-        guard !decoded.isDamaged else {
-            throw Rejection(
-                .imageUnreadable, seen: "\(bytes.count) bytes of \(header.format.name)",
-                allowed: "whole images", "the image is damaged or ends too early; export it again")
-        }
-        return decoded.image.upright(from: header.orientation)
-    }
+/// What looking at an image gives.
+private struct SeenImage {
+    /// Upright and without metadata; nil if it came so.
+    let changed: Bytes?
+    let media: String
+    let width, height: Int
+    let hash: UInt64
+    let isDamaged: Bool
 
-    /// - Parameter stripped: the coded picture without metadata; nil where it cannot be cut out
-    private static func cleaned(
-        _ stripped: Bytes?, _ image: RGBImage, _ header: ImageHeader
-    ) throws(Rejection) -> (bytes: Bytes, media: String) {
-        let format = header.format
-        if header.orientation == .upright, let stripped {
-            return (stripped, "image/\(format.name.lowercased())")
+    /// Quality at which a turned JPEG is encoded anew.
+    private static let jpegQuality = 95
+    /// Pixels of the shorter side from which a hash of 9 x 8 areas is taken.
+    private static let previewSideMin = 36
+
+    init(_ bytes: Bytes, _ header: ImageHeader, _ limits: Images.ImageLimits) throws(ImageError) {
+        let isUpright = header.orientation == .upright
+        // What is decoded is what will be stored: damage behind what is cut off would hide else.
+        let stripped = ImageMetadata.stripped(bytes, header.format)
+        let coded = stripped ?? bytes
+        // Nothing but leaving out changes the length of these two.
+        let isSame = header.format != .webp && stripped?.count == bytes.count
+        if let stripped, isUpright,
+            let preview = try JPEGPreview(decoding: coded, header, sideMin: Self.previewSideMin)
+        {
+            changed = isSame ? nil : stripped
+            media = "image/jpeg"
+            (width, height, isDamaged) = (header.width, header.height, preview.isDamaged)
+            hash = Self.hash(
+                GreyImage(width: preview.width, height: preview.height, pixels: preview.pixels))
+            return
         }
-        do throws(ImageError) {
+        let decoded = try DecodedImage(
+            decoding: coded, DecodeOptions(turnsUpright: false, limits: limits))
+        let image = decoded.image.upright(from: header.orientation)
+        (width, height, isDamaged) = (image.width, image.height, decoded.isDamaged)
+        hash = Self.hash(
+            GreyImage(width: image.width, height: image.height, rgb: image.pixels))
+        if isDamaged || (isUpright && stripped != nil) {
+            changed = isSame ? nil : stripped
+            media = "image/\(header.format.name.lowercased())"
+        } else if header.format == .jpeg {
             // A JPEG has lost detail already; all else is kept without loss.
-            if format == .jpeg { return (try image.jpeg(quality: jpegQuality), "image/jpeg") }
-            return (try image.png(), "image/png")
-        } catch {
-            throw Rejection(error)
+            changed = try image.jpeg(quality: Self.jpegQuality)
+            media = "image/jpeg"
+        } else {
+            changed = try image.png()
+            media = "image/png"
         }
     }
 
-    private static func hash(_ image: RGBImage) -> UInt64 {
-        let grey = GreyImage(width: image.width, height: image.height, rgb: image.pixels)
-        return grey.map { PerceptualHash.differences($0) } ?? 0
+    private static func hash(_ image: GreyImage?) -> UInt64 {
+        image.map { PerceptualHash.differences($0) } ?? 0
     }
 }
 

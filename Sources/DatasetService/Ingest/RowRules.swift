@@ -1,5 +1,6 @@
 import Messages
 import Quality
+import Resources
 
 /// What a row must be like. Collects everything that is wrong, so that one upload tells it all.
 struct RowRules: Sendable {

@@ -17,7 +17,7 @@ struct Catalogue: Sendable {
     let answerRules = AnswerRulesCache()
     let agreements = AgreementDesk()
     /// Threads that read images, given to streams in turn.
-    private let pictureReaders: [PictureReader]
+    let pictureReaders: [PictureReader]
     private let picturesGiven = Lock(0)
     let clock: @Sendable () -> Int64
     private let lock: FolderLock

@@ -1,6 +1,7 @@
 import Base
 import Digests
 import Images
+import Quality
 import Storage
 
 /// Reads stored images, and makes smaller ones, on a thread of its own.
@@ -8,9 +9,16 @@ actor PictureReader {
     private let executor = ThreadExecutor(named: "pictures")
     private let blobs: BlobStore
 
+    /// What stored images may cost: no more than those that are taken in.
+    static let limits = ImageLimits(
+        pixelsMax: Limits.imageAreaMax, sideMax: Limits.imageSideMax, framesMax: 1)
+
     init(_ blobs: BlobStore) { self.blobs = blobs }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unowned }
+
+    /// Whether an image is there.
+    func contains(_ digest: Digest256) -> Bool { blobs.contains(digest) }
 
     /// The bytes of images, by their digests in hexadecimal.
     ///
@@ -34,17 +42,7 @@ actor PictureReader {
     static func shrunk(
         _ bytes: Bytes, side: Int
     ) throws -> (image: RGBImage, format: ImageFormat) {
-        let limits = ImageLimits(
-            pixelsMax: Limits.imageAreaMax, sideMax: Limits.imageSideMax, framesMax: 1)
         let decoded = try DecodedImage(decoding: bytes, DecodeOptions(limits: limits))
-        let image = decoded.image
-        let longest = max(image.width, image.height)
-        guard side > 0, longest > side else { return (image, decoded.header.format) }
-        let width = max(1, (image.width * side + longest / 2) / longest)
-        let height = max(1, (image.height * side + longest / 2) / longest)
-        return (
-            try image.resized(width: width, height: height),
-            decoded.header.format
-        )
+        return (try decoded.image.limited(to: side), decoded.header.format)
     }
 }

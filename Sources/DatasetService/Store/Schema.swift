@@ -169,5 +169,19 @@ enum Schema {
                 create_ns INTEGER NOT NULL);
             CREATE INDEX adjudications_by_example ON adjudications(example_id, id);
             """),
+        Migration(
+            "measures",
+            """
+            -- What inspections found by looking at pixels; can be found again at any time.
+            CREATE TABLE image_measures(
+                image_id INTEGER PRIMARY KEY REFERENCES images(id) ON DELETE CASCADE,
+                brightness REAL NOT NULL,
+                darkest REAL NOT NULL,
+                lightest REAL NOT NULL,
+                contrast REAL NOT NULL,
+                sharpness REAL NOT NULL,
+                entropy REAL NOT NULL,
+                chroma REAL);
+            """),
     ]
 }

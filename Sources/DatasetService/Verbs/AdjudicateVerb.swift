@@ -2,6 +2,7 @@ import Base
 import Messages
 import Operation
 import RPC
+import Resources
 
 extension Verb {
     static let disagreements = Verb(

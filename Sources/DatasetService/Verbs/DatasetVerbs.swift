@@ -20,10 +20,8 @@ extension Verb {
     ]
 
     static let ofDatasets: [Verb] = [
-        create, importing, annotate, agreement, disagreements, adjudicate, guidelines,
-        .later("inspect", "Check quality, duplicates and balance."),
-        .later("preview", "Show what augmentation does."), freeze, list, show, diff, export, stream,
-        verify,
+        create, importing, annotate, agreement, disagreements, adjudicate, guidelines, inspect,
+        augment, preview, freeze, list, show, diff, export, stream, verify,
     ]
 
     private static let create = Verb(
@@ -108,12 +106,8 @@ struct DatasetVerb: Sendable {
         CallOptions(timeoutSeconds: invocation.settings.number("timeout-seconds") ?? 600)
     }
 
-    /// The operand at a place; what it stands for is said where it is missing.
     func operand(_ index: Int, _ what: String) throws(UsageError) -> String {
-        guard invocation.operands.indices.contains(index) else {
-            throw .missing(option: what, why: "name it after the verb")
-        }
-        return invocation.operands[index]
+        try invocation.operand(index, what)
     }
 
     func dataset() throws(UsageError) -> String { "datasets/\(try operand(0, "DATASET"))" }
@@ -339,28 +333,9 @@ extension DatasetVerb {
 
     private func print(_ version: DatasetVersion) { printOne(Self.fields(version)) }
 
-    func printOne(_ fields: [(String, String)]) {
-        guard !invocation.wantsJSON else {
-            return invocation.printJSON { json in
-                for (key, value) in fields { Self.write(key, value, &json) }
-            }
-        }
-        var table = TextTable("FIELD", "VALUE")
-        for (key, value) in fields { table.add(key, value) }
-        invocation.console.output(table.text)
-    }
-
-    /// Numbers as numbers.
-    static func write(_ key: String, _ value: String, _ json: inout JSONText) {
-        if let number = Int(value) { json.member(key, number) } else { json.member(key, value) }
-    }
+    func printOne(_ fields: [(String, String)]) { invocation.printResult(fields) }
 
     func printAll(_ items: [[(String, String)]], _ table: TextTable) {
-        guard invocation.wantsJSON else { return invocation.console.output(table.text) }
-        for item in items {
-            invocation.printJSON { json in
-                for (key, value) in item { Self.write(key, value, &json) }
-            }
-        }
+        invocation.printResults(items, table)
     }
 }

@@ -2,6 +2,7 @@ import Base
 import Messages
 import Operation
 import RPC
+import Resources
 import Text
 
 extension Verb {

@@ -1,4 +1,6 @@
 import Base
+import Foundation
+import Images
 import Messages
 import Operation
 import RPC
@@ -12,6 +14,12 @@ extension Verb {
                 from: .flag, "Which part."),
             OptionSpec("epoch", .integer(0...1_000_000), "N", from: .flag, "Which epoch."),
             OptionSpec("seed", .integer(0...Int.max), "N", from: .flag, "Seed of the order."),
+            OptionSpec("augment", .flag, from: .flag, "Apply the version's policy."),
+            OptionSpec(
+                "side", .integer(1...30_000), "PIXELS", from: .flag,
+                "Longest side of images; else as stored."),
+            OptionSpec(
+                "to", .text, "DIR", from: .flag, "Write images to files of a folder that is made."),
             OptionSpec("shuffle", .flag, from: .flag, "In seeded order; else in stored order."),
             OptionSpec("limit", .integer(1...Int.max), "ROWS", from: .flag, "Stop after these."),
         ] + datasetOptions
@@ -33,14 +41,42 @@ struct StreamVerb: Sendable {
         request.seed = UInt64(settings.integer("seed") ?? 0)
         request.shuffle = settings.flag("shuffle")
         request.rowCountMax = UInt64(settings.integer("limit") ?? 0)
-        request.omitImages = true
+        request.augment = settings.flag("augment")
+        request.imageSidePixelsMax = UInt32(settings.integer("side") ?? 0)
+        let folder = settings.text("to")
+        // Without a folder nothing is done to images either, but their steps are told.
+        request.omitImages = folder == nil
+        if let folder { try Self.makeFolder(folder) }
         let wanted = request
         try await verb.invocation.withClient { client in
             for try await response in try await client.call(Datasets.streamExamples, wanted) {
-                if case .example(let row)? = response.part { show(row, response.rowIndex) }
+                guard case .example(let row)? = response.part else { continue }
+                if let folder { try Self.write(row, response, to: folder) }
+                show(row, response.rowIndex)
             }
         }
         return .success
+    }
+
+    private static func makeFolder(_ path: String) throws(ImportError) {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw .unreadable(path, why: "the folder cannot be made")
+        }
+    }
+
+    /// Files are named by epoch position and place in the row, never by what the server says.
+    private static func write(
+        _ row: StreamedExample, _ response: StreamExamplesResponse, to folder: String
+    ) throws {
+        for (index, image) in row.images.enumerated() {
+            let format = try? ImageHeader(reading: image.content).format
+            let ending = format?.name.lowercased() ?? "bin"
+            let name = "\(response.rowIndex)-\(index).\(ending)"
+            try image.content.write(toFile: "\(folder)/\(name)")
+        }
     }
 
     private func show(_ row: StreamedExample, _ index: UInt64) {
@@ -49,6 +85,10 @@ struct StreamVerb: Sendable {
             json.member("example", row.example)
             json.key("images")
             json.array { json in for image in row.images { json.value(image.imageSha256) } }
+            if let steps = row.images.first?.appliedSteps, !steps.isEmpty {
+                json.key("steps")
+                json.array { json in for step in steps { json.value(step) } }
+            }
             json.key("turns")
             json.array { json in
                 for turn in row.turns {

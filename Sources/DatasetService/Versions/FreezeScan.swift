@@ -13,6 +13,8 @@ struct FreezeScan: Sendable {
     /// In order of row id.
     private(set) var revisions: [Int64] = []
     private(set) var digests: [Digest256] = []
+    /// Of each row, as a place in `strata`.
+    private(set) var stratumOfRow: [Int32] = []
     private(set) var strata: [String] = []
     private(set) var leftOut: [String: UInt64] = [:]
     private(set) var tags: [String: Int] = [:]
@@ -27,8 +29,7 @@ struct FreezeScan: Sendable {
     private var groupStarts: [Int32] = [0]
     private var groups: [(key: UInt8, value: UInt64)] = []
     private var undecided: (count: Int, example: String) = (0, "")
-    /// One copy of each name of a stratum.
-    private var stratumNames: [String: String] = [:]
+    private var stratumPlaces: [String: Int32] = [:]
 
     /// Rows chosen.
     var count: Int { revisions.count }
@@ -39,6 +40,7 @@ struct FreezeScan: Sendable {
         terms = try SplitTerms(request.splitSpec ?? SplitSpec(), dataset.stored)
         let filter = try Filter(request.filter, kind: ExampleFilter.kind)
         let earlier = try Self.earlierParts(terms.spec, dataset, db)
+        reserve(filter.isEverything ? dataset.exampleCount : 0)
         var failure: (any Error)?
         let sql = """
             SELECT \(ExampleRecord.columns), revisions.id, row_sha FROM examples
@@ -58,6 +60,20 @@ struct FreezeScan: Sendable {
             throw DatasetError.undecided(count: undecided.count, example: undecided.example)
         }
         if undecided.count > 0 { leftOut["undecided"] = UInt64(undecided.count) }
+    }
+
+    /// Growing step by step would hold half as much again.
+    private mutating func reserve(_ rows: Int) {
+        revisions.reserveCapacity(rows)
+        digests.reserveCapacity(rows)
+        stratumOfRow.reserveCapacity(rows)
+        ids.reserveCapacity(rows)
+        fixed.reserveCapacity(rows)
+        imageStarts.reserveCapacity(rows + 1)
+        imageKeys.reserveCapacity(rows)
+        imageHashes.reserveCapacity(rows)
+        groupStarts.reserveCapacity(rows + 1)
+        groups.reserveCapacity(rows * terms.spec.groupKeys.count)
     }
 
     /// The parts that rows have in the version to grow from, by row.
@@ -106,8 +122,12 @@ struct FreezeScan: Sendable {
         digests.append(digest)
         ids.append(SplitPlan.hash(record.rowID))
         let stratum = terms.stratum(of: message)
-        strata.append(stratumNames[stratum] ?? stratum)
-        if stratumNames[stratum] == nil { stratumNames[stratum] = stratum }
+        let place = stratumPlaces[stratum] ?? Int32(strata.count)
+        stratumOfRow.append(place)
+        if Int(place) == strata.count {
+            strata.append(stratum)
+            stratumPlaces[stratum] = place
+        }
         let source = terms.spec.followSource ? record.sourceSplit.part : nil
         fixed.append(earlier[record.id] ?? source)
         for tag in message.tags { tags[tag, default: 0] += 1 }
@@ -141,10 +161,12 @@ extension FreezeScan {
     func divided() throws -> Division {
         let clusters = clusters()
         var plan = SplitPlan(seed: terms.spec.seed)
+        plan.reserve(rows: count, links: imageKeys.count + groups.count / 4)
         for row in 0..<count {
             let contents = contents(of: row, clusters)
             let links = contents.images + contents.clusters + contents.groups.map(\.value)
-            plan.add(id: ids[row], stratum: strata[row], links: links, part: fixed[row])
+            let stratum = strata[Int(stratumOfRow[row])]
+            plan.add(id: ids[row], stratum: stratum, links: links, part: fixed[row])
         }
         let shares = terms.shares(rows: count)
         let parts: [SplitPart]
@@ -154,14 +176,17 @@ extension FreezeScan {
             throw DatasetError.leaks(error.message)
         }
         var check = LeakageCheck()
+        check.reserve(images: imageKeys.count)
         for row in 0..<count { check.add(parts[row], contents(of: row, clusters)) }
-        let certificate = certificate(check.certificate, parts)
-        guard check.certificate.isClean else {
+        let found = check.certificate()
+        let certificate = certificate(found, parts)
+        guard found.isClean else {
             throw DatasetError.leaks("rows that belong together would be in two splits")
         }
         return Division(
             parts: parts, certificate: certificate,
-            spreads: SplitSpread.measure(parts, strata: strata, shares: shares))
+            spreads: SplitSpread.measure(
+                parts, strata: stratumOfRow.map { strata[Int($0)] }, shares: shares))
     }
 
     /// For each image the place of the first one of its cluster; nil where it is alone. Pictures
@@ -177,7 +202,8 @@ extension FreezeScan {
         return result
     }
 
-    private static func isBlank(_ hash: UInt64) -> Bool { hash == 0 || hash == .max }
+    /// Whether all differences of a picture are of one sign.
+    static func isBlank(_ hash: UInt64) -> Bool { hash == 0 || hash == .max }
 
     private func contents(of row: Int, _ clusters: [Int32?]) -> LeakageCheck.Contents {
         let images = Int(imageStarts[row])..<Int(imageStarts[row + 1])
@@ -209,6 +235,8 @@ extension FreezeScan {
     private func nearest(_ parts: [SplitPart]) -> Int {
         var hashes: [UInt64] = []
         var labels: [UInt8] = []
+        hashes.reserveCapacity(imageHashes.count)
+        labels.reserveCapacity(imageHashes.count)
         for row in 0..<count {
             for place in Int(imageStarts[row])..<Int(imageStarts[row + 1])
             where !Self.isBlank(imageHashes[place]) {
@@ -216,9 +244,11 @@ extension FreezeScan {
                 labels.append(parts[row].rawValue)
             }
         }
-        let start = Int(terms.spec.hashDistanceMax ?? 0)
+        // What is nearer is in one cluster, and so in one split.
+        let start = Int(terms.spec.hashDistanceMax ?? 0) + 1
+        guard start <= DuplicateClusters.distanceLimit else { return 64 }
         // Each bit more costs as much as all before it.
-        return DuplicateClusters.nearestAcross(hashes, labels: labels, from: start, to: start + 2)
-            ?? 64
+        return DuplicateClusters.nearestAcross(
+            hashes, labels: labels, from: start, to: start + 1) ?? 64
     }
 }

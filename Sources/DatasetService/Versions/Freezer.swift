@@ -151,7 +151,10 @@ struct VersionDraft: Sendable {
         content.splits = version.splits
         (content.task, content.domain) = (version.task, version.domain)
         (content.answerSchema, content.guidelines) = (version.answerSchema, version.guidelines)
-        content.augmentationPolicy = version.augmentationPolicy
+        // What a policy does, not which revision it is or when it was set.
+        content.augmentationPolicy = version.augmentationPolicy.map { policy in
+            .with { $0.policySha256 = policy.policySha256 }
+        }
         content.targetScore = version.targetScore
         return try content.encoded().sha256
     }

@@ -74,19 +74,31 @@ struct VersionReader: Sendable {
         try await images.fill(rows)
     }
 
-    /// Images whose longest side is at most `side`.
-    func shrunk(_ contents: [Bytes], side: Int) async throws -> [PictureReader.Shrunk] {
-        try await images.shrunk(contents, side: side)
+    /// The images of rows as they are sent, on all threads that read images.
+    func treated(
+        _ rows: [FrozenRow], _ treatment: Treatment, epoch: UInt32
+    ) async throws -> [[TreatedImage]] {
+        let readers = catalogue.pictureReaders
+        return try await withThrowingTaskGroup(of: (Int, [[TreatedImage]]).self) { group in
+            for (number, reader) in readers.enumerated() {
+                // In turn, so that large images side by side do not fall to one thread.
+                let places = stride(from: number, to: rows.count, by: readers.count)
+                let part = places.map { rows[$0] }
+                guard !part.isEmpty else { continue }
+                group.addTask { (number, try await reader.treated(part, treatment, epoch)) }
+            }
+            var results = [[TreatedImage]](repeating: [], count: rows.count)
+            for try await (number, part) in group {
+                for (index, images) in part.enumerated() {
+                    results[number + index * readers.count] = images
+                }
+            }
+            return results
+        }
     }
 }
 
 extension PictureReader {
-    /// A smaller image, encoded.
-    struct Shrunk: Sendable {
-        let bytes: Bytes
-        let width, height: Int
-    }
-
     fileprivate func fill(_ rows: [FrozenRow]) throws -> [FrozenRow] {
         try rows.map { row in
             var row = row
@@ -95,12 +107,13 @@ extension PictureReader {
         }
     }
 
-    /// JPEG of quality 95, or PNG where the source has no loss.
-    fileprivate func shrunk(_ contents: [Bytes], side: Int) throws -> [Shrunk] {
-        try contents.map { bytes in
-            let (image, format) = try Self.shrunk(bytes, side: side)
-            let encoded = format == .jpeg ? try image.jpeg(quality: 95) : try image.png(level: 1)
-            return Shrunk(bytes: encoded, width: image.width, height: image.height)
+    fileprivate func treated(
+        _ rows: [FrozenRow], _ treatment: Treatment, _ epoch: UInt32
+    ) throws -> [[TreatedImage]] {
+        try rows.map { row in
+            try Task.checkCancellation()
+            let changes = treatment.changes(row.rowID, epoch: epoch)
+            return try row.contents.map { try treatment.treated($0, changes) }
         }
     }
 }

@@ -88,19 +88,42 @@ static void read_rows(j_decompress_ptr info, ci_picture *out) {
     }
 }
 
-static void read_picture(j_decompress_ptr info, ci_picture *out) {
+static void read_header(j_decompress_ptr info, const ci_picture *out) {
     jpeg_read_header(info, TRUE);
-    if (info->image_width != out->width || info->image_height != out->height)
+    info->scale_num = 1;
+    info->scale_denom = out->shrink;
+    jpeg_calc_output_dimensions(info);
+    if (info->output_width != out->width || info->output_height != out->height)
         fail(info, CI_BROKEN, "two headers differ in size");
     if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4)
         fail(info, CI_UNSUPPORTED, "neither one, three nor four components");
+}
+
+static void read_picture(j_decompress_ptr info, ci_picture *out) {
+    read_header(info, out);
     info->out_color_space = info->num_components == 4 ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(info);
     read_rows(info, out);
     out->is_damaged = info->err->num_warnings > 0;
 }
 
-ci_status ci_decode_jpeg(ci_input in, ci_picture *out, ci_message *message) {
+// All coded data is read and checked, but of each block only what the size wanted needs is
+// transformed, and nothing of colour.
+static void read_preview(j_decompress_ptr info, ci_picture *out) {
+    read_header(info, out);
+    if (info->num_components == 4) fail(info, CI_UNSUPPORTED, "inks have no plain brightness");
+    info->out_color_space = JCS_GRAYSCALE;
+    jpeg_start_decompress(info);
+    while (info->output_scanline < info->output_height) {
+        JSAMPROW row = out->pixels + (size_t)info->output_scanline * info->output_width;
+        jpeg_read_scanlines(info, &row, 1);
+    }
+    out->is_damaged = info->err->num_warnings > 0;
+}
+
+typedef void (*reader)(j_decompress_ptr info, ci_picture *out);
+
+static ci_status read_with(reader read, ci_input in, ci_picture *out, ci_message *message) {
     struct jpeg_decompress_struct info;
     struct jpeg_source_mgr source = {
         .next_input_byte = in.bytes, .bytes_in_buffer = in.count, .init_source = init_source,
@@ -116,9 +139,17 @@ ci_status ci_decode_jpeg(ci_input in, ci_picture *out, ci_message *message) {
     }
     info.src = &source;
     info.progress = &progress;
-    read_picture(&info, out);
+    read(&info, out);
     jpeg_destroy_decompress(&info);
     return CI_OK;
+}
+
+ci_status ci_decode_jpeg(ci_input in, ci_picture *out, ci_message *message) {
+    return read_with(read_picture, in, out, message);
+}
+
+ci_status ci_preview_jpeg(ci_input in, ci_picture *out, ci_message *message) {
+    return read_with(read_preview, in, out, message);
 }
 
 static void write_picture(j_compress_ptr info, ci_picture picture, int quality,

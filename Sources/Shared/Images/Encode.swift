@@ -27,7 +27,8 @@ extension RGBImage {
             // The encoders only read, though their structure is shared with the decoders.
             let picture = ci_picture(
                 pixels: UnsafeMutablePointer(mutating: source.baseAddress),
-                width: UInt32(width), height: UInt32(height), channels: 3, is_damaged: false)
+                width: UInt32(width), height: UInt32(height), channels: 3, shrink: 1,
+                is_damaged: false)
             return encode(picture, &output, &message)
         }
         switch status {

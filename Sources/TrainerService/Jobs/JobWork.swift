@@ -74,15 +74,35 @@ struct CheckedJob: Sendable {
 
 /// Tells a piece of work that waits for something that nobody wants it to wait any longer.
 final class JobControl: Sendable {
-    private let wish = Lock<JobLife.Wish?>(nil)
+    private struct State: Sendable {
+        var wish: JobLife.Wish?
+        var listener: (@Sendable (JobLife.Wish) -> Void)?
+    }
+
+    private let state = Lock(State())
 
     /// Thrown by a piece that stops waiting; what it has done so far stays.
     struct Interrupted: Error {}
 
     /// What a person wants; nil while the job may go on.
-    var wanted: JobLife.Wish? { wish.with { $0 } }
+    var wanted: JobLife.Wish? { state.with { $0.wish } }
 
-    func want(_ new: JobLife.Wish) { wish.with { $0 = new } }
+    func want(_ new: JobLife.Wish) {
+        let listener = state.with { state in
+            state.wish = new
+            return state.listener
+        }
+        listener?(new)
+    }
+
+    /// Calls `listener` with what somebody wants, at once if that is known.
+    func onWant(_ listener: @escaping @Sendable (JobLife.Wish) -> Void) {
+        let wish = state.with { state in
+            state.listener = listener
+            return state.wish
+        }
+        if let wish { listener(wish) }
+    }
 
     func check() throws(Interrupted) { if wanted != nil { throw Interrupted() } }
 

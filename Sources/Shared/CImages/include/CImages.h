@@ -29,19 +29,27 @@ typedef struct {
     size_t count;
 } ci_input;
 
-// Where decoded pixels go: rows of RGB (3 channels) or RGBA (4) without gaps.
+// Where decoded pixels go: rows of RGB (3 channels), RGBA (4) or grey (1) without gaps. Width and
+// height are those of the result.
 typedef struct {
     uint8_t *pixels;
     uint32_t width;
     uint32_t height;
     uint32_t channels;
+    // How many times each side of a JPEG is longer, rounded up: 1, 2, 4 or 8. Else 1.
+    uint32_t shrink;
     // Whether the library met damage that it could bridge; the pixels there are its guess.
     bool is_damaged;
 } ci_picture;
 
 // Each decodes into `out`, whose width, height and channels the caller has set from the header and
 // whose memory is large enough for them. `CI_BROKEN` if the file disagrees with its own header.
+// A JPEG becomes `shrink` times smaller, which spares most of the work and smooths as an average
+// would; all of the file is read and checked.
 ci_status ci_decode_jpeg(ci_input in, ci_picture *out, ci_message *message);
+// The brightness alone (one channel), which costs half. Files of four components are
+// `CI_UNSUPPORTED`.
+ci_status ci_preview_jpeg(ci_input in, ci_picture *out, ci_message *message);
 ci_status ci_decode_png(ci_input in, ci_picture *out, ci_message *message);
 ci_status ci_decode_webp(ci_input in, ci_picture *out, ci_message *message);
 // A block (strip or tile) of more than `block_bytes_max` is refused.
@@ -95,10 +103,18 @@ bool ci_resample_columns(uint8_t *out, const uint8_t *in, size_t width, size_t h
 void ci_gather_pixels(uint8_t *out, size_t width, size_t height, const uint8_t *origin,
                       ptrdiff_t x_step, ptrdiff_t y_step);
 
-// Each pixel of `out` is taken from where `map` leads its centre, between the four pixels there:
-// x' = (m0 x + m1 y + m2) / (m6 x + m7 y + 1), y' = (m3 x + m4 y + m5) / (m6 x + m7 y + 1).
+// RGB pixels without gaps, and the size of a picture.
+typedef struct {
+    const uint8_t *pixels;
+    size_t width;
+    size_t height;
+} ci_source;
+
+// Each of `width` times `height` pixels of `out` is taken from where `map` leads its centre,
+// between the four pixels of `in` there:
+// x' = (m0 x + m1 y + m2) / (m6 x + m7 y + m8), y' = (m3 x + m4 y + m5) / (m6 x + m7 y + m8).
 // Outside of the picture `fill` stands, three bytes; null repeats the edge.
-void ci_project(uint8_t *out, const uint8_t *in, size_t width, size_t height, const double map[8],
+void ci_project(uint8_t *out, size_t width, size_t height, ci_source in, const double map[9],
                 const uint8_t *fill);
 // level + factor (value - level) for each value.
 void ci_blend_level(uint8_t *out, const uint8_t *in, size_t pixels, double level, double factor);
@@ -107,10 +123,16 @@ void ci_blend_grey(uint8_t *out, const uint8_t *in, size_t pixels, double factor
 double ci_mean_luma(const uint8_t *in, size_t pixels);
 // Channels as sums of channels: a matrix, row by row.
 void ci_mix_channels(uint8_t *out, const uint8_t *in, size_t pixels, const double mix[9]);
-// Means over 2 radius + 1 pixels, so often along rows and then along columns. False if memory ran
-// out. The radius is below a million.
-bool ci_box_blur(uint8_t *pixels, size_t width, size_t height, double radius, int passes);
-// Noise of deviation sqrt(read^2 + shot^2 value / 255), of the seed and the place alone.
+// Means over 2 radius + 1 pixels, so often along rows and then along columns. The radius is below
+// a million.
+typedef struct {
+    double radius;
+    int passes;
+} ci_box;
+// In place, with Pillow's arithmetic. False if memory ran out.
+bool ci_box_blur(uint8_t *pixels, size_t width, size_t height, ci_box box);
+// Noise of deviation sqrt(read^2 + shot^2 value / 255), of the seed and the place alone; places
+// are counted in 32 bits.
 void ci_add_noise(uint8_t *out, const uint8_t *in, size_t pixels, double read, double shot,
                   uint64_t seed);
 

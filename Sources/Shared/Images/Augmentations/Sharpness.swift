@@ -15,7 +15,10 @@ extension RGBImage {
             / (6 * (variance - (whole + 1) * (whole + 1)))
         return try RGBImage(width, height) { (target) throws(ImageError) in
             _ = target.update(fromContentsOf: pixels)
-            guard ci_box_blur(target.baseAddress, width, height, whole + share, 3) else {
+            guard
+                ci_box_blur(
+                    target.baseAddress, width, height, ci_box(radius: whole + share, passes: 3))
+            else {
                 throw .noMemory(bytesWanted: pixels.count)
             }
         }

@@ -22,7 +22,7 @@ struct ServeVerb {
         let running: RunningService
         do {
             running = try await RunningService.start(
-                service, configuration, invocation.settings, log: startLog(configuration))
+                invocation, configuration, log: startLog(configuration))
         } catch let error as any Failure {
             // Whatever the failure, the configuration asked for something that cannot be had.
             throw UsageError.conflict(error.message)
@@ -60,8 +60,7 @@ struct RunningService {
     let addresses: [Address]
 
     static func start(
-        _ service: ServiceDefinition, _ configuration: ServeConfiguration, _ settings: Settings,
-        log: Log
+        _ invocation: Invocation, _ configuration: ServeConfiguration, log: Log
     ) async throws -> RunningService {
         let tls = try identity(configuration)
         let authenticator = try configuration.tokensPath.map { path in
@@ -69,10 +68,8 @@ struct RunningService {
         }
         let made = try prepareFolders(configuration)
         do {
-            let composition = Composition(
-                configuration: configuration, settings: settings, log: log,
-                metrics: MetricsRegistry())
-            return try await start(service, composition, tls, authenticator)
+            let access = Access(tls: tls, authenticator: authenticator)
+            return try await start(invocation, configuration, access, log)
         } catch {
             // Nobody but this start has written there yet.
             for folder in made { try? FileManager.default.removeItem(atPath: folder) }
@@ -80,27 +77,36 @@ struct RunningService {
         }
     }
 
+    /// Who may call, and how the server shows who it is.
+    private struct Access {
+        let tls: TLSIdentity?
+        let authenticator: TokenAuthenticator?
+    }
+
     private static func start(
-        _ service: ServiceDefinition, _ composition: Composition, _ tls: TLSIdentity?,
-        _ authenticator: TokenAuthenticator?
+        _ invocation: Invocation, _ configuration: ServeConfiguration, _ access: Access, _ log: Log
     ) async throws -> RunningService {
-        let (configuration, log) = (composition.configuration, composition.log)
-        let registry = composition.metrics
+        let service = invocation.service
+        let registry = MetricsRegistry()
         let board = HealthBoard(services: service.services)
-        var router = try service.compose(composition)
+        var router = try service.compose(
+            Composition(
+                configuration: configuration, settings: invocation.settings,
+                environment: invocation.environment, log: log, metrics: registry))
         router.registerHealth(board)
         router.registerReflection()
         let endpoint = try metricsEndpoint(configuration, registry, board)
         let server = Server(
             router: router, configuration: serverConfiguration(configuration),
-            authenticator: authenticator,
+            authenticator: access.authenticator,
             observer: observers(router, registry, log: log), encodeDetails: encodeDetails)
         do {
-            let addresses = try listen(server, configuration, tls)
+            let addresses = try listen(server, configuration, access.tls)
             board.setAll(.serving)
             return RunningService(
                 configuration: configuration, log: log, board: board, server: server,
-                endpoint: endpoint, tls: tls, authenticator: authenticator, addresses: addresses)
+                endpoint: endpoint, tls: access.tls, authenticator: access.authenticator,
+                addresses: addresses)
         } catch {
             endpoint?.stop()
             await server.drain(graceSeconds: 0)

@@ -68,6 +68,13 @@ package enum ProcessSetup {
         mallopt(M_TOP_PAD, 64 << 20)
     }
 
+    /// Gives blocks of this size and more back as soon as they are freed: for a service whose rare
+    /// calls need far more memory than the others.
+    package static func returnBlocks(ofBytes bytes: Int32) { mallopt(M_MMAP_THRESHOLD, bytes) }
+
+    /// Gives all freed memory back, after such a call.
+    package static func returnFreedMemory() { malloc_trim(0) }
+
     /// Raises the limit of open files to what the system allows.
     package static func raiseFileLimit() {
         var limit = rlimit()

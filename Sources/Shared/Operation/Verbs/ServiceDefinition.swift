@@ -13,22 +13,21 @@ package struct ServiceDefinition: Sendable {
     package let services: [String]
     /// The verbs of this service; those that every service has are added.
     package let verbs: [Verb]
-    /// What `serve` takes for this service, besides what it takes for every service.
-    package let serveOptions: [OptionSpec]
     /// Puts the service together. Called once, by `serve`, before anything listens; what it throws
     /// ends the start.
     package let compose: @Sendable (Composition) throws -> Router
+    /// Options of `serve` that only this service has.
+    package var serveOptions: [OptionSpec] = []
 
     /// Describes a service; each part is as its property says.
     package init(
         name: String, summary: String, ports: (service: Int, metrics: Int),
-        services: [String], verbs: [Verb], serveOptions: [OptionSpec] = [],
+        services: [String], verbs: [Verb],
         compose: @escaping @Sendable (Composition) throws -> Router
     ) {
         (self.name, self.summary) = (name, summary)
         (port, metricsPort) = ports
         (self.services, self.verbs, self.compose) = (services, verbs, compose)
-        self.serveOptions = serveOptions
     }
 
     /// `fovea-dataset`.
@@ -101,8 +100,9 @@ package struct Verb: Sendable {
 /// What a service is put together from.
 package struct Composition: Sendable {
     package let configuration: ServeConfiguration
-    /// The values of the service's own options.
+    /// Values of the service's own options among them.
     package let settings: Settings
+    package let environment: [String: String]
     package let log: Log
     package let metrics: MetricsRegistry
 }

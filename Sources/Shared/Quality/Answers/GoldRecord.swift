@@ -39,25 +39,8 @@ package struct GoldRecord: Sendable {
     package var driftProbability: Double? {
         let before = results.dropLast(min(window, results.count))
         guard !before.isEmpty else { return nil }
-        return Self.fisher(
-            right: recent.successes, of: recent.trials, rightInAll: accuracy.successes,
-            inAll: results.count)
-    }
-
-    /// The hypergeometric probability of at most `right` among `trials`.
-    private static func fisher(
-        right: Int, of trials: Int, rightInAll: Int, inAll: Int
-    ) -> Double {
-        let lowest = max(0, trials - (inAll - rightInAll))
-        guard right >= lowest else { return 0 }
-        func logChoices(_ n: Int, _ k: Int) -> Double {
-            lgamma(Double(n + 1)) - lgamma(Double(k + 1)) - lgamma(Double(n - k + 1))
-        }
-        let logAll = logChoices(inAll, trials)
-        let sum = (lowest...right).reduce(0.0) { sum, count in
-            let own = logChoices(rightInAll, count)
-            return sum + exp(own + logChoices(inAll - rightInAll, trials - count) - logAll)
-        }
-        return min(1, sum)
+        return Distributions.hypergeometricAtMost(
+            recent.successes, draws: recent.trials, marked: accuracy.successes,
+            total: results.count)
     }
 }

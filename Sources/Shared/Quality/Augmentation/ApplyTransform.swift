@@ -5,7 +5,10 @@ extension AppliedTransform {
     /// without refusals.
     package func applied(to image: RGBImage) throws(ImageError) -> RGBImage {
         switch self {
-        case .rotate(let degrees, let fill): return Self.turned(image, degrees, fill)
+        case .rotate(let degrees, let fill):
+            // Right angles move whole pixels, and the canvas turns with them.
+            if let quarterTurns { return image.turned(quarters: quarterTurns) }
+            return image.rotated(degrees: degrees, fillRGB: fill)
         case .flip(let horizontal, let vertical):
             let across = horizontal ? image.mirrored() : image
             return vertical ? across.flipped() : across
@@ -27,16 +30,6 @@ extension AppliedTransform {
             return try DecodedImage(decoding: image.jpeg(quality: quality)).image
         case .perspective(let corners): return image.slanted(corners: corners)
         }
-    }
-
-    /// Right angles move whole pixels, and the canvas turns with them.
-    private static func turned(_ image: RGBImage, _ degrees: Double, _ fill: UInt32?) -> RGBImage {
-        let quarters = (degrees / 90).rounded()
-        guard quarters * 90 == degrees, abs(quarters) <= 2 else {
-            return image.rotated(degrees: degrees, fillRGB: fill)
-        }
-        // Pictures turn clockwise there.
-        return image.turned(quarters: -Int(quarters))
     }
 
     /// Pixels of a share of a side: one at least, and within it.

@@ -1,11 +1,28 @@
 /// Why a step of a policy is refused, or unusual.
 package struct PolicyProblem: Sendable, Hashable {
+    /// How bad it is.
+    package enum Severity: Sendable {
+        /// The step can be done, but production seldom does it.
+        case unusual
+        /// A value outside of its range, whatever the images show.
+        case invalid
+        /// The domain forbids it.
+        case forbidden
+    }
+
     /// Place of the step, such as "steps[2].rotate".
     package let field: String
     /// What was given, what is allowed, and why.
     package let message: String
+    package let severity: Severity
+
+    /// A problem of a step, or of the whole policy.
+    package init(field: String, message: String, severity: Severity) {
+        (self.field, self.message, self.severity) = (field, message, severity)
+    }
+
     /// Whether the policy cannot be used; else it is only unusual.
-    package let isRefusal: Bool
+    package var isRefusal: Bool { severity != .unusual }
 }
 
 extension AugmentationPolicy {
@@ -19,7 +36,7 @@ extension AugmentationPolicy {
         var rules = PolicyRules(domain: domain)
         rules.range("untouched_share", untouchedShare, 0, 1)
         if steps.count > Self.stepsMax {
-            rules.refuse("steps", "\(steps.count) steps; at most \(Self.stepsMax) are allowed")
+            rules.reject("steps", "\(steps.count) steps; at most \(Self.stepsMax) are allowed")
         }
         for (index, step) in steps.prefix(Self.stepsMax).enumerated() {
             let field = "steps[\(index)]"
@@ -35,17 +52,21 @@ private struct PolicyRules {
     var problems: [PolicyProblem] = []
 
     mutating func refuse(_ field: String, _ message: String) {
-        problems.append(PolicyProblem(field: field, message: message, isRefusal: true))
+        problems.append(PolicyProblem(field: field, message: message, severity: .forbidden))
+    }
+
+    mutating func reject(_ field: String, _ message: String) {
+        problems.append(PolicyProblem(field: field, message: message, severity: .invalid))
     }
 
     mutating func warn(_ field: String, _ message: String) {
-        problems.append(PolicyProblem(field: field, message: message, isRefusal: false))
+        problems.append(PolicyProblem(field: field, message: message, severity: .unusual))
     }
 
     /// Also false for what is no number.
     mutating func range(_ field: String, _ value: Double, _ low: Double, _ high: Double) {
         if !(value >= low && value <= high) {
-            refuse(field, "\(value) is given; \(low) to \(high) are allowed")
+            reject(field, "\(value) is given; \(low) to \(high) are allowed")
         }
     }
 
@@ -87,7 +108,7 @@ private struct PolicyRules {
     private mutating func rotate(_ most: Double, _ step: Int, _ field: String) {
         range("\(field).degrees_max", most, 0, 180)
         if ![0, 90, 180].contains(step) {
-            refuse("\(field).step_degrees", "\(step) is given; 0, 90 and 180 are allowed")
+            reject("\(field).step_degrees", "\(step) is given; 0, 90 and 180 are allowed")
         }
         let (limit, reason): (Double, String) =
             switch domain {
@@ -106,7 +127,7 @@ private struct PolicyRules {
 
     private mutating func flip(_ horizontal: Bool, _ vertical: Bool, _ field: String) {
         guard horizontal || vertical else {
-            refuse(field, "neither side is given; horizontal, vertical or both are needed")
+            reject(field, "neither side is given; horizontal, vertical or both are needed")
             return
         }
         switch domain {

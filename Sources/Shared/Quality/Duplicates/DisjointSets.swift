@@ -6,6 +6,8 @@ struct DisjointSets {
 
     var count: Int { parents.count }
 
+    mutating func reserve(_ count: Int) { parents.reserveCapacity(count) }
+
     /// Adds a thing that is alone.
     mutating func append() { parents.append(Int32(parents.count)) }
 

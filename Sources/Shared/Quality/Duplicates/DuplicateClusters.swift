@@ -28,6 +28,7 @@ package struct DuplicateClusters: Sendable {
                 sets.join(a, b)
                 nearest[a] = min(nearest[a], UInt8(bits))
                 nearest[b] = min(nearest[b], UInt8(bits))
+                return true
             }
         }
         firsts = groups.numbers.map { groups.firsts[sets.first(Int($0))] }
@@ -55,15 +56,18 @@ package struct DuplicateClusters: Sendable {
     }
 
     /// The smallest distance between hashes with different labels, such as splits, looking from
-    /// `distanceMin` up to `distanceMax` bits; nil if there is none within.
+    /// `distanceMin` up to `distanceMax` bits; nil if there is none within. Where none can be
+    /// nearer than `distanceMin`, the first pair at that distance ends the search.
     package static func nearestAcross(
         _ hashes: [UInt64], labels: [UInt8], from distanceMin: Int = 0, to distanceMax: Int = 10
     ) -> Int? {
         precondition(hashes.count == labels.count, "nearestAcross: \(labels.count) labels")
         for distance in distanceMin...max(distanceMin, min(distanceMax, distanceLimit)) {
             var nearest = Int.max
-            HashIndex(hashes: hashes, distanceMax: distance).forEachPair(
-                isWanted: { labels[$0] != labels[$1] }, { nearest = min(nearest, $2) })
+            HashIndex(hashes: hashes, distanceMax: distance).forEachPair { a, b, bits in
+                if labels[a] != labels[b] { nearest = min(nearest, bits) }
+                return nearest > distanceMin
+            }
             if nearest < .max { return nearest }
         }
         return nil

@@ -14,10 +14,8 @@ struct HashIndex {
     private static let tablesMax = 2_000
 
     /// Calls `body` with the places of both hashes and their distance, more than once for pairs
-    /// that share several keys. `isWanted` may leave pairs out before they are compared.
-    func forEachPair(
-        isWanted: (Int, Int) -> Bool = { _, _ in true }, _ body: (Int, Int, Int) -> Void
-    ) {
+    /// that share several keys, until it returns false.
+    func forEachPair(_ body: (Int, Int, Int) -> Bool) {
         guard hashes.count > 1 else { return }
         var order = [Int32](repeating: 0, count: hashes.count)
         for mask in masks() {
@@ -25,25 +23,24 @@ struct HashIndex {
             var first = 0
             for end in starts {
                 let end = Int(end)
-                if end - first > 1 { compare(order, first..<end, isWanted, body) }
+                if end - first > 1, !compare(order, first..<end, body) { return }
                 first = end
             }
         }
     }
 
     private func compare(
-        _ order: [Int32], _ range: Range<Int>, _ isWanted: (Int, Int) -> Bool,
-        _ body: (Int, Int, Int) -> Void
-    ) {
+        _ order: [Int32], _ range: Range<Int>, _ body: (Int, Int, Int) -> Bool
+    ) -> Bool {
         for left in range {
             let hash = hashes[Int(order[left])]
             for right in (left + 1)..<range.upperBound {
                 let distance = (hash ^ hashes[Int(order[right])]).nonzeroBitCount
-                guard distance <= distanceMax, isWanted(Int(order[left]), Int(order[right]))
-                else { continue }
-                body(Int(order[left]), Int(order[right]), distance)
+                guard distance <= distanceMax else { continue }
+                if !body(Int(order[left]), Int(order[right]), distance) { return false }
             }
         }
+        return true
     }
 
     /// Counting sort of all places by the bits of a mask; returns where each key ends.

@@ -20,11 +20,17 @@ package struct GreyImage: Sendable {
             rgb.count / 3 % width == 0
         else { return nil }
         (self.width, self.height) = (width, height)
-        pixels = (0..<width * height).map { pixel in
-            let red = Int(rgb[3 * pixel]) * 19_595
-            let green = Int(rgb[3 * pixel + 1]) * 38_470
-            let blue = Int(rgb[3 * pixel + 2]) * 7_471
-            return UInt8((red + green + blue + 0x8000) >> 16)
+        pixels = [UInt8](unsafeUninitializedCapacity: width * height) { target, filled in
+            rgb.withUnsafeBufferPointer { rgb in
+                // There are three bytes for each pixel, as was checked above.
+                for pixel in 0..<width * height {
+                    let red = UInt32(rgb[3 * pixel]) * 19_595
+                    let green = UInt32(rgb[3 * pixel + 1]) * 38_470
+                    let blue = UInt32(rgb[3 * pixel + 2]) * 7_471
+                    target[pixel] = UInt8(truncatingIfNeeded: (red + green + blue + 0x8000) >> 16)
+                }
+            }
+            filled = width * height
         }
     }
 
@@ -67,14 +73,19 @@ package struct GreyImage: Sendable {
     private func addRow(
         _ row: Int, _ rowWeight: Double, _ columns: [Span], to sums: inout [Double]
     ) {
-        let start = row * width
-        for column in columns.indices {
-            let span = columns[column]
-            var sum = 0.0
-            for offset in span.weights.indices {
-                sum += Double(pixels[start + span.first + offset]) * span.weights[offset]
+        pixels.withUnsafeBufferPointer { pixels in
+            for column in columns.indices {
+                let span = columns[column]
+                let start = row * width + span.first
+                let sum = span.weights.withUnsafeBufferPointer { weights in
+                    var sum = 0.0
+                    for offset in weights.indices {
+                        sum += Double(pixels[start + offset]) * weights[offset]
+                    }
+                    return sum
+                }
+                sums[column] += sum * rowWeight
             }
-            sums[column] += sum * rowWeight
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+package import Images
 
 /// What can be odd about an image by its own pixels.
 package enum ImageOddity: String, Sendable, CaseIterable {
@@ -40,8 +41,43 @@ package struct ImageMeasures: Sendable, Hashable {
     ///   - grey: the image without colours
     ///   - rgb: its colours, `[height × width × 3]`, at any scale; nil for a grey file
     package init(_ grey: GreyImage, rgb: [UInt8]? = nil) {
-        (width, height) = (grey.width, grey.height)
-        let small = grey.limited(to: Self.sidePixels)
+        self.init(
+            grey.limited(to: Self.sidePixels), rgb: rgb, width: grey.width, height: grey.height)
+    }
+
+    /// Measures an image that may have been made smaller already, though not below `sidePixels`
+    /// unless it had no more.
+    ///
+    /// - Parameters:
+    ///   - width: columns of the image itself
+    ///   - height: its rows
+    package init(_ image: RGBImage, width: Int, height: Int) throws(ImageError) {
+        let longer = max(image.width, image.height)
+        let small =
+            longer <= Self.sidePixels
+            ? image
+            : try image.resized(
+                width: max(1, image.width * Self.sidePixels / longer),
+                height: max(1, image.height * Self.sidePixels / longer), .box)
+        self.init(GreyImage(small), rgb: small.pixels, width: width, height: height)
+    }
+
+    /// Numbers measured before, in the order of `numbers`; nil if there are not seven.
+    package init?(width: Int, height: Int, numbers: [Double]) {
+        guard numbers.count == 7 else { return nil }
+        (self.width, self.height) = (width, height)
+        (brightness, darkest, lightest) = (numbers[0], numbers[1], numbers[2])
+        (contrast, sharpness, entropy) = (numbers[3], numbers[4], numbers[5])
+        chroma = numbers[6].isNaN ? nil : numbers[6]
+    }
+
+    /// Brightness, darkest, lightest, contrast, sharpness, entropy, chroma (NaN: not measured).
+    package var numbers: [Double] {
+        [brightness, darkest, lightest, contrast, sharpness, entropy, chroma ?? .nan]
+    }
+
+    private init(_ small: GreyImage, rgb: [UInt8]?, width: Int, height: Int) {
+        (self.width, self.height) = (width, height)
         let histogram = small.pixels.reduce(into: [Int](repeating: 0, count: 256)) {
             $0[Int($1)] += 1
         }

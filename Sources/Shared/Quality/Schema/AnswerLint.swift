@@ -104,7 +104,7 @@ package struct AnswerLint: Sendable {
     }
 
     /// Case, white space and punctuation at the ends do not count.
-    static func fold(_ text: String) -> String {
+    package static func fold(_ text: String) -> String {
         text.precomposedStringWithCanonicalMapping.lowercased()
             .split { $0.isWhitespace || $0 == "_" || $0 == "-" }.joined(separator: " ")
             .trimmingCharacters(in: .punctuationCharacters)

@@ -77,6 +77,10 @@ package struct AnswerPattern: Sendable {
 
     private struct Builder {
         var states: [State] = []
+        /// Parts compiled so far: a repeat of nothing adds no states, but takes its time.
+        private var parts = 0
+
+        private static let partsMax = 10 * statesMax
 
         mutating func add(_ state: State) throws(PatternError) -> Int {
             guard states.count < statesMax else {
@@ -90,6 +94,10 @@ package struct AnswerPattern: Sendable {
         mutating func compile(
             _ tree: PatternTree, then next: Int
         ) throws(PatternError) -> Int {
+            parts += 1
+            guard parts <= Self.partsMax else {
+                throw .tooLarge(states: parts, statesMax: Self.partsMax)
+            }
             switch tree {
             case .one(let test): return try add(.one(test, next: next))
             case .sequence(let parts):

@@ -31,6 +31,21 @@ package struct AnswerProblem: Sendable, Hashable {
     /// What to write instead, where that is known.
     package let suggestion: String?
 
+    /// An answer much longer or shorter than others.
+    package static func length(_ bytes: Int, usual: ClosedRange<Int>) -> AnswerProblem {
+        AnswerProblem(
+            .oddLength, "",
+            "\(bytes) bytes; answers here have \(usual.lowerBound) to \(usual.upperBound)")
+    }
+
+    /// An answer that is probably another one, written otherwise.
+    package static func variant(_ pair: AnswerVariants.Pair) -> AnswerProblem {
+        AnswerProblem(
+            pair.rule, "",
+            "\"\(pair.variant.prefix(80))\" is probably \"\(pair.usual.prefix(80))\", which is"
+                + " more frequent", suggestion: pair.usual)
+    }
+
     init(_ rule: AnswerRule, _ pointer: String, _ message: String, suggestion: String? = nil) {
         (self.rule, self.pointer) = (rule, pointer)
         (self.message, self.suggestion) = (message, suggestion)

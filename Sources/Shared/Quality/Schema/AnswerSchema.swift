@@ -80,15 +80,7 @@ package struct AnswerSchema: Sendable {
     /// The schema that a reference names; nil if there is none.
     func resolve(_ reference: String) -> JSONNode? {
         guard reference.hasPrefix("#") else { return nil }
-        let parts = reference.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-        if parts.isEmpty { return document.root }
-        return parts.dropFirst().reduce(parts[0].isEmpty ? document.root : nil) { node, part in
-            let name = part.replacing("~1", with: "/").replacing("~0", with: "~")
-            guard let node, node.isArray else { return node?[String(name)] }
-            return Int(String(name)).flatMap { index in
-                node.elements.enumerated().first { $0.offset == index }?.element
-            }
-        }
+        return document.root.value(at: String(reference.dropFirst()))
     }
 
     private func check(_ node: JSONNode, _ pointer: String) throws(SchemaError) {

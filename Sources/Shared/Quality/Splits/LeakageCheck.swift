@@ -3,18 +3,15 @@
 /// Rows are added one by one; only hashes of what they hold are kept, with the parts that hold
 /// them. Nothing of `SplitPlan` is used here, so that its errors cannot hide.
 package struct LeakageCheck: Sendable {
-    private struct Held {
-        /// One bit for each part.
-        var parts: UInt8 = 0
-        var rows: Int32 = 0
-    }
-
-    private var images: [UInt64: Held] = [:]
-    private var clusters: [UInt64: Held] = [:]
-    private var groups: [String: [UInt64: Held]] = [:]
+    private var images = Holders()
+    private var clusters = Holders()
+    private var groups: [(key: String, values: Holders)] = []
     private var imageCount = 0
 
     package init() {}
+
+    /// Makes room for so many images at once.
+    package mutating func reserve(images: Int) { self.images.reserve(images) }
 
     /// What a row holds, as 64-bit hashes.
     package struct Contents: Sendable {
@@ -36,34 +33,67 @@ package struct LeakageCheck: Sendable {
 
     /// Adds a row of a part.
     package mutating func add(_ part: SplitPart, _ contents: Contents) {
-        let bit: UInt8 = 1 << part.rawValue
         imageCount += contents.images.count
-        for image in Set(contents.images) { Self.note(bit, &images[image, default: Held()]) }
-        for cluster in Set(contents.clusters) {
-            Self.note(bit, &clusters[cluster, default: Held()])
-        }
+        images.add(contents.images, part)
+        clusters.add(contents.clusters, part)
         for group in contents.groups {
-            Self.note(bit, &groups[group.key, default: [:]][group.value, default: Held()])
+            if let place = groups.firstIndex(where: { $0.key == group.key }) {
+                groups[place].values.add([group.value], part)
+            } else {
+                groups.append((group.key, Holders()))
+                groups[groups.count - 1].values.add([group.value], part)
+            }
         }
     }
 
     /// The counts over all rows added.
-    package var certificate: LeakageCertificate {
-        LeakageCertificate(
-            sharedImages: Self.shared(images), sharedClusters: Self.shared(clusters),
-            sharedGroups: groups.values.reduce(0) { $0 + Self.shared($1) },
-            clusters: clusters.values.count { $0.rows > 1 },
-            groups: groups.sorted { $0.key < $1.key }.map { ($0.key, $0.value.count) },
+    package mutating func certificate() -> LeakageCertificate {
+        let (images, clusters) = (images.tally(), clusters.tally())
+        var tallies: [(key: String, tally: Holders.Tally)] = []
+        for place in groups.indices {
+            tallies.append((groups[place].key, groups[place].values.tally()))
+        }
+        return LeakageCertificate(
+            sharedImages: images.shared, sharedClusters: clusters.shared,
+            sharedGroups: tallies.reduce(0) { $0 + $1.tally.shared }, clusters: clusters.repeated,
+            groups: tallies.sorted { $0.key < $1.key }.map { ($0.key, $0.tally.distinct) },
             images: imageCount)
     }
+}
 
-    private static func note(_ bit: UInt8, _ held: inout Held) {
-        held.parts |= bit
-        held.rows += 1
+/// Which parts hold which hashes: a list that is sorted once, since a dictionary of a million takes
+/// three times the memory.
+private struct Holders: Sendable {
+    private var held: [(hash: UInt64, part: SplitPart)] = []
+
+    mutating func reserve(_ count: Int) { held.reserveCapacity(count) }
+
+    /// Adds what one row holds; the same thing twice in a row counts once.
+    mutating func add(_ hashes: [UInt64], _ part: SplitPart) {
+        for (index, hash) in hashes.enumerated() where !hashes[..<index].contains(hash) {
+            held.append((hash, part))
+        }
     }
 
-    private static func shared(_ held: [UInt64: Held]) -> Int {
-        held.values.count { $0.parts.nonzeroBitCount > 1 }
+    /// Different hashes, those in two parts or more, and those of two rows or more.
+    struct Tally { let distinct, shared, repeated: Int }
+
+    /// Counts once everything is added.
+    mutating func tally() -> Tally {
+        held.sort { ($0.hash, $0.part.rawValue) < ($1.hash, $1.part.rawValue) }
+        let sorted = held
+        var (distinct, shared, repeated) = (0, 0, 0)
+        var start = 0
+        while start < sorted.count {
+            var end = start + 1
+            while end < sorted.count, sorted[end].hash == sorted[start].hash { end += 1 }
+            distinct += 1
+            // Parts are sorted within a hash: the first and the last differ if any do.
+            if sorted[start].part != sorted[end - 1].part { shared += 1 }
+            if end - start > 1 { repeated += 1 }
+            start = end
+        }
+        return Tally(distinct: distinct, shared: shared, repeated: repeated)
     }
 }
 

@@ -77,6 +77,15 @@ package struct SplitPlan: Sendable {
     /// The same rows, shares and seed give the same parts.
     package init(seed: UInt64) { self.seed = seed }
 
+    /// Makes room at once: growing step by step holds half as much again.
+    package mutating func reserve(rows: Int, links: Int) {
+        ids.reserveCapacity(rows)
+        strata.reserveCapacity(rows)
+        fixed.reserveCapacity(rows)
+        sets.reserve(rows)
+        linkOwners.reserveCapacity(links)
+    }
+
     /// Rows added.
     package var count: Int { ids.count }
 
@@ -124,12 +133,12 @@ package struct SplitPlan: Sendable {
         let components = Components(&sets, keys: keys)
         let names = stratumNumbers.sorted { $0.key < $1.key }.map { Int($0.value) }
         var placement = Placement(
-            shares: shares.shares, strata: strata.map { Int($0) }, order: names)
+            shares: shares.shares, strata: strata, order: names)
         try placement.placeFixed(components, fixed, ids)
         for component in components.bySize where component.count > 1 {
-            placement.place(component.map { Int($0) })
+            placement.place(component)
         }
-        placement.fill(components.bySize.filter { $0.count == 1 }.compactMap { $0.first })
+        placement.fill(components.singles)
         return placement.parts.map { $0 ?? .train }
     }
 }
@@ -138,15 +147,21 @@ package struct SplitPlan: Sendable {
 private struct Components {
     /// Rows by component, in the order of keys within.
     private let rows: [Int32]
-    private let ranges: [Range<Int>]
+    /// Where each component begins; one more than components.
+    private let starts: [Int32]
     /// Largest first; equal ones, and single rows, in the order of keys.
-    var bySize: LazyMapSequence<[Range<Int>], ArraySlice<Int32>> {
-        let rows = rows
-        return ranges.lazy.map { rows[$0] }
+    var bySize: LazyMapSequence<Range<Int>, ArraySlice<Int32>> {
+        let (rows, starts) = (rows, starts)
+        return (0..<starts.count - 1).lazy.map { rows[Int(starts[$0])..<Int(starts[$0 + 1])] }
+    }
+    /// Rows that are alone. Largest components come first, so these are the last ones.
+    var singles: ArraySlice<Int32> {
+        let first = (0..<starts.count - 1).first { starts[$0 + 1] - starts[$0] == 1 }
+        return first.map { rows[Int(starts[$0])...] } ?? []
     }
 
     init(_ sets: inout DisjointSets, keys: [UInt64]) {
-        let order = keys.indices.sorted { keys[$0] < keys[$1] }
+        let order = (0..<Int32(keys.count)).sorted { keys[Int($0)] < keys[Int($1)] }
         // The key of a component is its smallest, which no order of adding changes.
         var sizes = [Int32](repeating: 0, count: keys.count)
         var firsts = [Int32](repeating: 0, count: keys.count)
@@ -156,35 +171,35 @@ private struct Components {
         }
         var seen = [Int32](repeating: -1, count: keys.count)
         var roots: [Int32] = []
-        for row in order where seen[Int(firsts[row])] < 0 {
-            seen[Int(firsts[row])] = Int32(roots.count)
-            roots.append(firsts[row])
+        for row in order where seen[Int(firsts[Int(row)])] < 0 {
+            seen[Int(firsts[Int(row)])] = Int32(roots.count)
+            roots.append(firsts[Int(row)])
         }
-        let bySize = roots.indices.sorted {
-            (sizes[Int(roots[$1])], $0) < (sizes[Int(roots[$0])], $1)
+        let bySize = (0..<Int32(roots.count)).sorted {
+            (sizes[Int(roots[Int($1)])], $0) < (sizes[Int(roots[Int($0)])], $1)
         }
-        var ranges: [Range<Int>] = []
-        var next = [Int](repeating: 0, count: roots.count)
-        var end = 0
+        var starts: [Int32] = [0]
+        starts.reserveCapacity(roots.count + 1)
+        var next = [Int32](repeating: 0, count: roots.count)
         for component in bySize {
-            next[component] = end
-            ranges.append(end..<(end + Int(sizes[Int(roots[component])])))
-            end = ranges[ranges.count - 1].upperBound
+            let start = starts[starts.count - 1]
+            next[Int(component)] = start
+            starts.append(start + sizes[Int(roots[Int(component)])])
         }
         var rows = [Int32](repeating: 0, count: keys.count)
         for row in order {
-            let component = Int(seen[Int(firsts[row])])
-            rows[next[component]] = Int32(row)
+            let component = Int(seen[Int(firsts[Int(row)])])
+            rows[Int(next[component])] = row
             next[component] += 1
         }
-        (self.rows, self.ranges) = (rows, ranges)
+        (self.rows, self.starts) = (rows, starts)
     }
 }
 
 /// Rows being placed, and what each stratum lacks.
 private struct Placement {
     private(set) var parts: [SplitPart?]
-    private let strata: [Int]
+    private let strata: [Int32]
     /// Numbers of strata in the order of their names.
     private let order: [Int]
     private let shares: [Double]
@@ -192,17 +207,17 @@ private struct Placement {
     private var sizes: [Int]
     private var placed: [Int]
 
-    init(shares: [Double], strata: [Int], order: [Int]) {
+    init(shares: [Double], strata: [Int32], order: [Int]) {
         (self.shares, self.strata, self.order) = (shares, strata, order)
         parts = [SplitPart?](repeating: nil, count: strata.count)
         sizes = [Int](repeating: 0, count: order.count)
         placed = [Int](repeating: 0, count: order.count * 3)
-        for stratum in strata { sizes[stratum] += 1 }
+        for stratum in strata { sizes[Int(stratum)] += 1 }
     }
 
     private mutating func put(_ row: Int, _ part: SplitPart) {
         parts[row] = part
-        placed[strata[row] * 3 + Int(part.rawValue)] += 1
+        placed[Int(strata[row]) * 3 + Int(part.rawValue)] += 1
     }
 
     /// Components with a row whose part is given go there as a whole.
@@ -212,7 +227,9 @@ private struct Placement {
         var conflicts = 0
         var firstRow: UInt64 = .max
         for component in components.bySize {
-            let wanted = Set(component.compactMap { fixed[Int($0)] })
+            let given = component.lazy.compactMap { fixed[Int($0)] }
+            if given.isEmpty { continue }
+            let wanted = Set(given)
             if wanted.count > 1 {
                 conflicts += 1
                 firstRow = component.reduce(firstRow) { min($0, ids[Int($1)]) }
@@ -225,10 +242,10 @@ private struct Placement {
     }
 
     /// Puts a component where it brings all strata closest to their shares.
-    mutating func place(_ component: [Int]) {
-        guard parts[component[0]] == nil else { return }
+    mutating func place(_ component: ArraySlice<Int32>) {
+        guard let first = component.first, parts[Int(first)] == nil else { return }
         var counts: [Int: Int] = [:]
-        for row in component { counts[strata[row], default: 0] += 1 }
+        for row in component { counts[Int(strata[Int(row)]), default: 0] += 1 }
         var best = (cost: Double.infinity, part: SplitPart.train)
         for part in SplitPart.allCases where shares[Int(part.rawValue)] > 0 {
             // Terms are summed in the order of strata, since the order of a dictionary varies.
@@ -241,15 +258,15 @@ private struct Placement {
             }
             if cost < best.cost { best = (cost, part) }
         }
-        for row in component { put(row, best.part) }
+        for row in component { put(Int(row), best.part) }
     }
 
     /// Fills each stratum with single rows up to its ideal, rounded so that the parts as a whole
     /// keep theirs too.
-    mutating func fill(_ singles: [Int32]) {
+    mutating func fill(_ singles: ArraySlice<Int32>) {
         var waiting = [[Int32]](repeating: [], count: order.count)
         for row in singles where parts[Int(row)] == nil {
-            waiting[strata[Int(row)]].append(row)
+            waiting[Int(strata[Int(row)])].append(row)
         }
         var debts = [0.0, 0, 0]
         for stratum in order {

@@ -1,14 +1,14 @@
 import Foundation
 
 /// Quantiles and tails of the distributions that intervals are made of.
-enum Distributions {
+package enum Distributions {
     /// The number below which a standard normal one lies with `probability`, above 0 and below 1.
-    static func normalQuantile(_ probability: Double) -> Double {
-        bisect(from: -40, to: 40) { 0.5 * erfc(-$0 / 2.0.squareRoot()) < probability }
+    package static func normalQuantile(_ probability: Double) -> Double {
+        bisect(from: -40, to: 40) { normalBelow($0) < probability }
     }
 
     /// The number below which Student's t lies with `probability`; `degrees` of freedom above 0.
-    static func studentQuantile(_ probability: Double, degrees: Double) -> Double {
+    package static func studentQuantile(_ probability: Double, degrees: Double) -> Double {
         guard probability >= 0.5 else {
             return -studentQuantile(1 - probability, degrees: degrees)
         }
@@ -19,11 +19,40 @@ enum Distributions {
         }
     }
 
+    /// The probability that Student's t lies below `value`; `degrees` of freedom above 0.
+    package static func studentBelow(_ value: Double, degrees: Double) -> Double {
+        let tail = incompleteBeta(degrees / (degrees + value * value), degrees / 2, 0.5) / 2
+        return value < 0 ? tail : 1 - tail
+    }
+
+    /// The probability that a standard normal number lies below `value`.
+    package static func normalBelow(_ value: Double) -> Double {
+        0.5 * erfc(-value / 2.0.squareRoot())
+    }
+
     /// The probability of at most `successes` in `trials` of the given chance.
-    static func binomialAtMost(_ successes: Int, of trials: Int, chance: Double) -> Double {
+    package static func binomialAtMost(_ successes: Int, of trials: Int, chance: Double) -> Double {
         guard successes < trials else { return 1 }
         guard successes >= 0 else { return 0 }
         return incompleteBeta(1 - chance, Double(trials - successes), Double(successes + 1))
+    }
+
+    /// The probability of at most `hits` among `draws` without putting back, from `total` of which
+    /// `marked` count as hits: Fisher's exact test, one-sided.
+    package static func hypergeometricAtMost(
+        _ hits: Int, draws: Int, marked: Int, total: Int
+    ) -> Double {
+        let lowest = max(0, draws - (total - marked))
+        guard hits >= lowest else { return 0 }
+        func logChoices(_ n: Int, _ k: Int) -> Double {
+            lgamma(Double(n + 1)) - lgamma(Double(k + 1)) - lgamma(Double(n - k + 1))
+        }
+        let logAll = logChoices(total, draws)
+        let sum = (lowest...min(hits, draws, marked)).reduce(0.0) { sum, count in
+            let own = logChoices(marked, count)
+            return sum + exp(own + logChoices(total - marked, draws - count) - logAll)
+        }
+        return min(1, sum)
     }
 
     /// Where a test that is true first becomes false, halving until nothing lies between.
@@ -41,7 +70,7 @@ enum Distributions {
 
     /// The regularised incomplete beta function I_x(a, b), by its continued fraction
     /// (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.5.8).
-    static func incompleteBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
+    package static func incompleteBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
         if x <= 0 { return 0 }
         if x >= 1 { return 1 }
         // The fraction converges fast on one side of the mean only.

@@ -8,6 +8,8 @@ package struct Interval: Sendable, Hashable {
         case wilson
         /// A linearised variance with a quantile of Student's t or the normal distribution.
         case analytic
+        /// Quantiles over draws of rows with replacement.
+        case bootstrap
     }
 
     package let lower: Double

@@ -2,6 +2,8 @@ import Base
 
 /// A chat template: Jinja as checkpoints ship it, for structured messages.
 package struct ChatTemplate: Sendable {
+    /// Its text, as the checkpoint ships it.
+    package let source: String
     private let statements: [JinjaStatement]
     /// Variables besides the messages, such as `bos_token`.
     private var variables: [String: JinjaValue] = [:]
@@ -11,6 +13,7 @@ package struct ChatTemplate: Sendable {
     /// Reads a template.
     package init(_ source: String) throws(TemplateError) {
         var parser = try JinjaParser(source)
+        self.source = source
         statements = try parser.parse()
         takesText = !["'type'", "\"type\"", ".type", "[0]"].contains { source.contains($0) }
     }

@@ -1,0 +1,267 @@
+import Base
+import Messages
+import Models
+import Numerics
+import Resources
+import Storage
+import Training
+
+/// Makes the works of jobs from the models and rows of this server.
+struct TrainerShop: WorkShop {
+    let registry: ModelRegistry
+    let library: RowLibrary
+    let backend: CPUBackend
+    /// In US dollars an hour, where the spec says nothing else.
+    let pricePerHour: Double
+    let desk = Desk()
+
+    var devices: [String] { ["cpu"] }
+    private var store: TrainerStore { registry.store }
+
+    func checked(_ spec: JobSpec) async throws -> CheckedJob {
+        try await desk.run { try await check(spec) }
+    }
+
+    private func check(_ spec: JobSpec) async throws -> CheckedJob {
+        var spec = spec
+        if spec.device.isEmpty { spec.device = devices[0] }
+        guard devices.contains(spec.device) else {
+            throw TrainerError.deviceAbsent(seen: spec.device, known: devices)
+        }
+        if let price = spec.pricePerHour {
+            try FieldRules.range("spec.price_per_hour", price, 0...1_000_000)
+        } else {
+            spec.pricePerHour = pricePerHour
+        }
+        if spec.currency.isEmpty { spec.currency = "USD" }
+        switch spec.work {
+        case .train(let train)?: return try await checked(train, in: spec)
+        case .baseline(var baseline)?:
+            let parts = try await parts(baseline)
+            baseline.datasetVersion = parts.version.name
+            (baseline.prompts, baseline.shotCounts) = parts.plan.asked
+            spec.work = .baseline(baseline)
+            return CheckedJob(spec: spec, lineage: parts.lineage)
+        case .evaluate(var evaluate)?:
+            let parts = try await parts(evaluate)
+            evaluate.datasetVersion = parts.version.name
+            evaluate.split = parts.plan.split.plainName.lowercased()
+            spec.work = .evaluate(evaluate)
+            return CheckedJob(spec: spec, lineage: parts.lineage)
+        case .quantize?: throw TrainerError.notBuilt(what: "quantising")
+        case .merge?: throw TrainerError.notBuilt(what: "merging")
+        case nil: throw ResourceError.required(field: "spec.work")
+        }
+    }
+
+    func work(for order: JobOrder) async throws -> any JobWork {
+        switch order.spec.work {
+        case .train(let spec)?:
+            return TrainWork(order, try await waiting(order) { try await parts(spec) }, library)
+        case .baseline(let spec)?:
+            return MeasureWork(order, try await waiting(order) { try await parts(spec) }, library)
+        case .evaluate(let spec)?:
+            return MeasureWork(order, try await waiting(order) { try await parts(spec) }, library)
+        default: throw TrainerError.notBuilt(what: order.spec.workName)
+        }
+    }
+
+    /// Tries again while the dataset service cannot be reached and nobody wants the job to stop.
+    private func waiting<R>(_ order: JobOrder, _ body: () async throws -> R) async throws -> R {
+        while true {
+            do { return try await body() } catch let error as TrainerError where error.isOutage {
+                try await order.control.sleep(seconds: 1)
+            }
+        }
+    }
+
+    // MARK: Training
+
+    private func checked(_ train: TrainSpec, in spec: JobSpec) async throws -> CheckedJob {
+        guard !train.force || !train.forceReason.isEmpty else {
+            throw ResourceError.required(field: "spec.train.force_reason")
+        }
+        try FieldRules.size(
+            "spec.train.force_reason", train.forceReason, ResourceLimits.reasonBytesMax)
+        let parts = try await parts(train)
+        try check(parts.version, parts)
+        var job = CheckedJob(spec: spec)
+        let recipe = try parts.checkedWithoutRows()
+        var completed = train.completed(by: recipe.recipe)
+        completed.datasetVersion = parts.version.name
+        // How much fits at once depends on the rows, which are counted as the job's first phase.
+        completed.batch?.microBatchTokensMax = train.batch?.microBatchTokensMax ?? 0
+        job.notes = recipe.notes.map { note in
+            Problem(
+                .unspecified, field: "spec.train.\(note.field)", seen: note.seen,
+                allowed: note.allowed, note.message)
+        }
+        try await checkEvidence(train, parts.version, &job)
+        job.spec.work = .train(completed)
+        job.lineage = Lineage(
+            parts.model.message, parts.version, job: JobName(id: ""), seed: train.seed,
+            base: train.method == .qlora ? .nf4 : .unspecified)
+        job.lineage?.job = ""
+        return job
+    }
+
+    /// Splits that training cannot do without.
+    private func check(_ version: DatasetVersion, _ parts: TrainWork.Parts) throws {
+        for split in [SplitKind.train, .validation] { try checkRows(split, version) }
+        if parts.spec.augment == true {
+            throw TrainerError.notBuilt(what: "augmentation while training")
+        }
+        guard parts.recipe.earlyStopping.metric == "loss" else {
+            throw TrainerError.notBuilt(what: "early stopping on a metric of answers")
+        }
+    }
+
+    /// Without enough rows, or without a baseline, training is refused unless somebody insists.
+    private func checkEvidence(
+        _ train: TrainSpec, _ version: DatasetVersion, _ job: inout CheckedJob
+    ) async throws {
+        var doubts: [TrainerError] = []
+        let rows = Int(version.exampleCount - min(version.erasedCount, version.exampleCount))
+        if rows < TrainerLimits.seedRowsMin {
+            doubts.append(
+                .advisedAgainst(
+                    why: "\(version.name) has \(rows) rows, fewer than the"
+                        + " \(TrainerLimits.seedRowsMin) from which tuning tends to pay"))
+        }
+        let test = version.splits.first { $0.split == .test }
+        if try await !store.hasBaseline(on: test?.splitSha256 ?? "") {
+            doubts.append(.baselineMissing(version: version.name))
+        }
+        if let first = doubts.first, !train.force { throw first }
+        job.notes += doubts.map { Problem($0) }
+    }
+
+    func parts(_ spec: TrainSpec) async throws -> TrainWork.Parts {
+        let model = try await registry.model(ModelName(spec.model, field: "spec.train.model"))
+        let name = try VersionName(spec.datasetVersion, field: "spec.train.dataset_version")
+        let version = try await library.datasets.version(name)
+        return TrainWork.Parts(
+            spec: spec, recipe: try RecipeReader(spec).recipe(), model: model,
+            shape: try registry.shape(of: model), version: version,
+            start: try await folder(
+                ofAdapter: spec.initialAdapter, field: "spec.train.initial_adapter", of: model),
+            backend: backend)
+    }
+
+    // MARK: Measuring
+
+    private func parts(_ spec: BaselineSpec) async throws -> MeasureWork.Parts {
+        let model = try await registry.model(ModelName(spec.model, field: "spec.baseline.model"))
+        let version = try await library.datasets.version(
+            VersionName(spec.datasetVersion, field: "spec.baseline.dataset_version"))
+        let plan = try MeasurePlan(spec, version)
+        try checkRows(plan.split, version)
+        return MeasureWork.Parts(
+            plan: plan, target: .with { $0.model = "\(model.name)" }, model: model,
+            version: version, adapter: nil, backend: backend)
+    }
+
+    private func parts(_ spec: EvaluateSpec) async throws -> MeasureWork.Parts {
+        guard let target = spec.target else {
+            throw ResourceError.required(field: "spec.evaluate.target")
+        }
+        let model = try await registry.model(
+            ModelName(target.model, field: "spec.evaluate.target.model"))
+        let version = try await library.datasets.version(
+            VersionName(spec.datasetVersion, field: "spec.evaluate.dataset_version"))
+        let plan = try MeasurePlan(spec)
+        try checkRows(plan.split, version)
+        let adapter = try await folder(
+            ofAdapter: target.adapter, field: "spec.evaluate.target.adapter", of: model)
+        return MeasureWork.Parts(
+            plan: plan, target: target, model: model, version: version, adapter: adapter,
+            backend: backend)
+    }
+
+    private func checkRows(_ split: SplitKind, _ version: DatasetVersion) throws(TrainerError) {
+        let rows = version.splits.first { $0.split == split }?.exampleCount ?? 0
+        guard rows > 0 else {
+            throw .splitTooSmall(
+                version: version.name, split: split.plainName.lowercased(), rows: 0, rowsMin: 1)
+        }
+    }
+
+    /// The folder of a checkpoint's adapter; nil where none is named.
+    private func folder(
+        ofAdapter text: String, field: String, of model: ModelRecord
+    ) async throws -> String? {
+        guard !text.isEmpty else { return nil }
+        let name = try CheckpointName(text, field: field)
+        let job = try await store.reader.read { db in try db.job(name.job) }
+        let base = job.stored.lineage?.modelSha256 ?? ""
+        guard base == model.message.modelSha256 else {
+            throw TrainerError.baseMismatch(
+                what: "\(name)", expected: "\(model.name)", seen: job.stored.lineage?.model ?? "")
+        }
+        let checkpoints = CheckpointStore("\(store.folder(of: name.job))/checkpoints")
+        guard let path = checkpoints.path(of: name.id) else {
+            throw ResourceError.notFound(
+                type: "fovea.trainer.v1.Checkpoint", name: "\(name)")
+        }
+        return path
+    }
+}
+
+extension MeasureWork.Parts {
+    fileprivate var lineage: Lineage {
+        var lineage = Lineage(
+            model.message, version, job: JobName(id: ""), seed: plan.seed,
+            base: target.baseWeightFormat)
+        lineage.job = ""
+        return lineage
+    }
+}
+
+extension MeasurePlan {
+    /// Prompts and numbers of shots with the defaults in their place.
+    fileprivate var asked: ([PromptVariant], [UInt32]) {
+        var prompts: [PromptVariant] = []
+        var shots: [UInt32] = []
+        for variant in variants {
+            if !prompts.contains(variant.prompt) { prompts.append(variant.prompt) }
+            if !shots.contains(UInt32(variant.shots)) { shots.append(UInt32(variant.shots)) }
+        }
+        return (prompts, shots)
+    }
+}
+
+extension TrainWork.Parts {
+    /// Checks what can be known before the rows are counted: one plain row stands for them.
+    func checkedWithoutRows() throws(TrainerError) -> CheckedRecipe {
+        let row = RowFacts(index: 0, id: "row", tokens: 8, trainedTokens: 2)
+        let rows = DatasetFacts(train: [row], validation: [row])
+        do { return try recipe.validated(for: shape.outline, rows: rows) } catch {
+            throw TrainerError(error)
+        }
+    }
+}
+
+extension TrainerError {
+    /// What a recipe's problems are called in the contract.
+    init(_ error: RecipeError) {
+        let first = error.problems.first?.reason ?? ""
+        self = .unworkable(
+            reason: FailureReason(plainName: first) ?? .fieldInvalid, message: error.message,
+            fields: error.problems.map {
+                Field(path: "spec.train.\($0.field)", description: $0.message)
+            })
+    }
+}
+
+extension TrainerStore {
+    /// Whether a baseline was measured on a test split.
+    func hasBaseline(on splitDigest: String) async throws -> Bool {
+        guard !splitDigest.isEmpty else { return false }
+        return try await reader.read { db in
+            try db.first(
+                "SELECT 1 FROM evaluations WHERE split_sha = ? AND is_baseline = 1",
+                .text(splitDigest)
+            ) { $0.bool(0) } ?? false
+        }
+    }
+}
