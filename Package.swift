@@ -84,7 +84,7 @@ let package = Package(
             linkerSettings: ["deflate", "jpeg", "spng", "tiff", "webp"].map { .linkedLibrary($0) }),
         shared("Images", ["Base", "CImages"]),
         shared("Storage", ["Base", "CLinux", "CSQLite", "Digests"]),
-        shared("Resources", ["Base", "Digests", "Messages", "Storage"]),
+        shared("Resources", ["Base", "Digests", "Messages", "Quality", "Storage"]),
         shared("TensorFiles", ["Base"]),
         shared("Layers", ["Base", "Numerics", "TensorFiles"]),
         shared("Models", ["Base", "Images", "Layers", "Numerics", "TensorFiles", "Text"]),
@@ -167,8 +167,10 @@ let package = Package(
         tests(
             "TrainerTests",
             [
-                "Base", "DatasetService", "Digests", "GoldenModels", "Images", "Messages",
-                "Operation", "RPC", "Resources", "Storage", "TestSupport", "TrainerService",
+                "Base", "DatasetService", "Digests", "Evaluation", "Generation", "GoldenModels",
+                "Images", "Messages", "Models", "Operation", "RPC", "Resources", "Storage",
+                "TestSupport",
+                "TrainerService",
             ]),
         tests(
             "InferenceTests",

@@ -11,7 +11,7 @@ enum TrainerError: Failure, Hashable {
     case baseMismatch(what: String, expected: String, seen: String)
     case baselineMissing(version: String)
     case advisedAgainst(why: String)
-    case doesNotFit(device: String, bytes: UInt64, bytesMax: UInt64)
+    case doesNotFit(device: String, bytes: UInt64, bytesMax: UInt64, ways: [String])
     case contextExceeded(rows: Int, longest: String, tokens: Int, tokensMax: Int)
     case lossMask(row: String, trained: Int, tokens: Int)
     case imageTokensMissing(row: String, images: Int)
@@ -89,8 +89,11 @@ enum TrainerError: Failure, Hashable {
             "no baseline was measured on the test split of \(version); run one first, or set force"
                 + " with a force_reason"
         case .advisedAgainst(let why): "\(why); to go on all the same set force with a force_reason"
-        case .doesNotFit(let device, let bytes, let max):
-            "the job needs \(bytes) bytes on \(device), which has \(max)"
+        case .doesNotFit(let device, let bytes, let max, let ways):
+            "the job needs \(bytes) bytes on \(device), which gives it \(max); "
+                + (ways.isEmpty
+                    ? "take fewer rows per step, smaller images or a smaller model"
+                    : "what would fit: \(ways.joined(separator: "; "))")
         case .contextExceeded(let rows, let longest, let tokens, let max):
             "\(rows) rows are longer than the context of \(max) tokens; the longest, \(longest),"
                 + " has \(tokens). Choose another overlength_policy or shorten them"

@@ -7,6 +7,8 @@ enum TrainerLimits {
     /// Events read at a time for a watcher.
     static let eventsPerRead = 256
     static let bodyBytesMax = 1 << 20
+    /// Rows of a version that are counted while the caller of CreateJob waits.
+    static let rowsCountedAtOnce = 50_000
     static let seedRowsMin = 300
     static let modelFilesMax = 4_096
     static let chunkBytes = 1 << 20

@@ -55,9 +55,6 @@ enum TrainerServer {
         router.register(Training.listModels, needs: .reader) { request, _ in
             try await registry.list(request)
         }
-        router.register(Training.getEvaluation, needs: .reader) { request, _ in
-            try await registry.store.get(request)
-        }
         router.register(Training.fetchArtifact, needs: .reader) { request, _, responses in
             try await FetchArtifact(request, registry).run(to: responses)
         }
@@ -67,11 +64,15 @@ enum TrainerServer {
         let preview = PreviewExample(shop: shop)
         let estimate = EstimateJob(shop: shop)
         let advise = AdviseTuning(shop: shop)
+        let compare = CompareEvaluations(shop: shop)
         router.register(Training.estimateJob, needs: .trainer) { request, _ in
             try await shop.desk.run { try await estimate(request) }
         }
+        router.register(Training.getEvaluation, needs: .reader) { request, _ in
+            try await shop.evaluation(request)
+        }
         router.register(Training.compareEvaluations, needs: .reader) { request, _ in
-            try await shop.desk.run { try await shop.registry.store.compare(request) }
+            try await shop.desk.run { try await compare(request) }
         }
         router.register(Training.adviseTuning, needs: .reader) { request, _ in
             try await shop.desk.run { try await advise(request) }

@@ -129,13 +129,15 @@ extension AttentionTests {
         let table: PageTable
         let all: Rows
         let segments: Segments
+        /// The pages of each sequence.
+        let numbers: [[Int32]]
 
         init(
-            _ queries: [Int], _ keys: [Int], pageRows: Int, _ type: DType, compressed: Bool = false,
-            on cpu: CPUBackend
+            _ queries: [Int], _ keys: [Int], pageRows: Int, width: Int = 24, _ type: DType,
+            compressed: Bool = false, on cpu: CPUBackend
         ) {
             segments = Segments(queryLengths: queries, keyLengths: keys)
-            all = Rows(segments.queryRows, segments.keyRows, (6, 2, 24), type, on: cpu)
+            all = Rows(segments.queryRows, segments.keyRows, (6, 2, width), type, on: cpu)
             let counts = keys.map { ($0 + pageRows - 1) / pageRows }
             let count = counts.reduce(0, +)
             let order =
@@ -150,10 +152,11 @@ extension AttentionTests {
                 }
             }
             pages = KeyValuePages(
-                pages: count, pageRows: pageRows, heads: (2, 24), type: type,
+                pages: count, pageRows: pageRows, heads: (2, width), type: type,
                 compressed: compressed, on: cpu)
             pages.write(all.k, all.v, at: Tensor(slots, on: cpu))
             table = PageTable(segments, pages: numbers, pageRows: pageRows, on: cpu)
+            self.numbers = numbers
         }
 
         var paged: Tensor { pages.attention(all.q, table, scale: 0.2) }
@@ -168,6 +171,44 @@ extension AttentionTests {
             #expect(decoding.paged.bytes() == decoding.ragged.bytes(), "\(pageRows)")
             let chunk = Served([5, 40, 1], [5, 200, 77], pageRows: pageRows, type, on: cpu)
             #expect(chunk.paged.bytes() == chunk.ragged.bytes(), "\(pageRows)")
+        }
+    }
+
+    /// Heads and pages of whole panels lie as tiles; those beside them do not.
+    @Test(arguments: tiersAndTypes)
+    func pagesOfAnyShapeGiveTheBitsOfRows(tier: CPUBackend.Tier, type: DType) throws {
+        let cpu = try CPUBackend(tier: tier, threads: 2)
+        for width in [32, 96, 128, 40] {
+            for pageRows in [32, 96, 16] {
+                let served = Served(
+                    [1, 1, 2, 1, 20], [1, 34, 131, 600, 90], pageRows: pageRows, width: width,
+                    type, on: cpu)
+                #expect(served.paged.bytes() == served.ragged.bytes(), "\(width), \(pageRows)")
+            }
+        }
+    }
+
+    /// Among 64 others, and as one of many queries, a row of pages has the bits it has alone.
+    @Test(arguments: tiersAndTypes)
+    func aRowOfPagesDoesNotDependOnItsBatch(tier: CPUBackend.Tier, type: DType) throws {
+        let cpu = try CPUBackend(tier: tier, threads: 2)
+        for compressed in [false, true] {
+            let keys = (0..<64).map { $0 * 3 + 1 }
+            let queries = keys.map { $0 % 5 == 0 ? min($0, 30) : 1 }
+            let many = Served(
+                queries, keys, pageRows: 32, width: 64, type, compressed: compressed, on: cpu)
+            let whole = many.paged
+            for index in [0, 3, 23, 43, 63] {
+                let (query, own) = (many.segments.queryRows(of: index).upperBound - 1, keys[index])
+                let table = PageTable(
+                    Segments(queryLengths: [1], keyLengths: [own]),
+                    pages: [many.numbers[index]], pageRows: 32, on: cpu)
+                let alone = many.pages.attention(
+                    Self.rows(many.all.q, query..<query + 1), table, scale: 0.2)
+                #expect(
+                    alone.bytes() == Self.rows(whole, query..<query + 1).bytes(),
+                    "\(index), \(compressed)")
+            }
         }
     }
 
@@ -186,9 +227,14 @@ extension AttentionTests {
     @Test(arguments: tiersAndTypes)
     func compressedPagesAreNear(tier: CPUBackend.Tier, type: DType) throws {
         let cpu = try CPUBackend(tier: tier, threads: 2)
-        let served = Served([1, 3], [40, 150], pageRows: 16, type, compressed: true, on: cpu)
-        let (found, exact) = (served.paged.floats(), served.ragged.floats())
-        #expect(zip(found, exact).allSatisfy { abs($0 - $1) < 0.05 })
+        for (pageRows, width) in [(16, 24), (64, 64), (32, 128), (96, 32)] {
+            let served = Served(
+                [1, 3, 40], [40, 151, 135], pageRows: pageRows, width: width, type,
+                compressed: true, on: cpu)
+            let (found, exact) = (served.paged.floats(), served.ragged.floats())
+            let furthest = zip(found, exact).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(furthest < 0.05, "\(furthest) of \(pageRows), \(width)")
+        }
     }
 
     @Test func aRowWithoutSlotIsNotKept() throws {

@@ -14,7 +14,7 @@ enum Layout {
             "Digests": ["Base", "CCrypto"],
             "RPC": ["Base", "CLinux", "CNGHTTP2", "COpenSSL", "CZlib"],
             "Storage": ["Base", "Digests", "CLinux", "CSQLite"],
-            "Resources": ["Base", "Digests", "Messages", "Storage"],
+            "Resources": ["Base", "Digests", "Messages", "Quality", "Storage"],
             "Messages": ["Base", "CMessages", "CProtobufC", "CWire"],
             "Operation": ["Base", "Digests", "RPC", "Messages", "CLinux", "CMicroHTTPD"],
             "Numerics": ["Base", "CKernels", "Kernels"],
@@ -45,8 +45,8 @@ enum Layout {
             "DatasetTests": service.union(["DatasetService", "TestSupport", "Testing"]),
             // The trainer reads rows from a dataset service.
             "TrainerTests": service.union(engine).union([
-                "DatasetService", "GoldenModels", "TrainerService", "Training", "TestSupport",
-                "Testing",
+                "DatasetService", "Evaluation", "GoldenModels", "TrainerService", "Training",
+                "TestSupport", "Testing",
             ]),
             "InferenceTests": service.union(engine).union([
                 "GoldenModels", "InferenceService", "TestSupport", "Testing",

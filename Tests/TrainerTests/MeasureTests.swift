@@ -139,8 +139,16 @@ struct MeasureTests {
         #expect(await refused { $0.prompts[1].promptID = "row" } == "FIELD_INVALID")
         #expect(
             await refused { $0.measuring = .with { $0.bootstrapDraws = 5 } } == "FIELD_INVALID")
+        #expect(await refused { $0.shotCounts = [1, 1] } == "FIELD_INVALID")
+        #expect(await refused { $0.tryConstrained = true } == "FIELD_INVALID")
+        #expect(await refused { $0.measuring = .with { $0.robustness = true } } == "FIELD_INVALID")
+        #expect(await refused { $0.measuring = .with { $0.slices = ["mood"] } } == "FIELD_INVALID")
+        #expect(
+            await refused {
+                $0.measuring = .with { $0.sampling = .with { $0.temperature = 3 } }
+            } == "FIELD_INVALID")
         #expect(await refused { $0.model = "models/none" } == "RESOURCE_NOT_FOUND")
-        #expect(await refused { $0.repeatCount = 2 } == "NOT_IMPLEMENTED")
+        #expect(await refused { $0.repeatCount = 21 } == "FIELD_INVALID")
         for (name, expected) in [
             ("", "FIELD_REQUIRED"), ("jobs/x", "NAME_INVALID"),
             ("jobs/x/evaluations/y", "RESOURCE_NOT_FOUND"),

@@ -63,21 +63,51 @@ final class TinyDatasets {
     /// - Parameter shares: of validation and test rows, in basis points
     func freeze(
         _ name: String = "cells", rows count: Int = 20,
-        shares: (validation: UInt32, test: UInt32) = (2_000, 1_000)
+        shares: (validation: UInt32, test: UInt32) = (2_000, 1_000),
+        _ change: (inout Dataset) -> Void = { _ in }
     ) async throws {
-        try await Self.freeze(name, rows: count, shares: shares, client)
+        var dataset = Dataset()
+        dataset.task = .generation
+        change(&dataset)
+        try await Self.freeze(name, rows: count, shares: shares, client, as: dataset)
+    }
+
+    /// Freezes rows of two classes, with an augmentation policy of one step.
+    func freezeClasses(rows count: Int, test: UInt32 = 4_000) async throws {
+        try await freeze(rows: count, shares: (1_000, test)) { dataset in
+            dataset.task = .classification
+            dataset.answerSchema = .with { schema in
+                schema.classes = ["a cat", "a dog"].map { name in .with { $0.name = name } }
+            }
+            dataset.augmentationPolicy = .with { policy in
+                policy.steps = [
+                    .with {
+                        $0.probability = 1
+                        $0.transform = .brightness(
+                            .with { ($0.factorMin, $0.factorMax) = (0.5, 1.2) })
+                    }
+                ]
+            }
+        }
     }
 
     static func freeze(
         _ name: String, rows count: Int, shares: (validation: UInt32, test: UInt32),
-        _ client: Client
+        _ client: Client, as dataset: Dataset = .with { $0.task = .generation }
     ) async throws {
+        let policy = dataset.augmentationPolicy
         _ = try await client.call(
             Datasets.createDataset,
             .with {
                 $0.datasetID = name
-                $0.dataset = .with { $0.task = .generation }
+                $0.dataset = dataset
+                $0.dataset?.augmentationPolicy = nil
             })
+        if let policy {
+            _ = try await client.call(
+                Datasets.setAugmentationPolicy,
+                .with { ($0.dataset, $0.policy) = ("datasets/\(name)", policy) })
+        }
         let response = try await client.call(Datasets.ingestExamples) { requests in
             try await requests.write(
                 .with { $0.part = .header(.with { $0.parent = "datasets/\(name)" }) })

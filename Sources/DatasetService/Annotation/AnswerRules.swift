@@ -80,24 +80,6 @@ struct AnswerRules: Sendable {
     }
 }
 
-extension Quality.FieldRule {
-    /// A rule of the contract.
-    init(_ rule: Messages.FieldRule) {
-        let form: FieldForm =
-            switch rule.normalizer {
-            case .text: .text
-            case .number: .number
-            case .date: .date
-            case .money: .money
-            case .quantity: .quantity
-            case .unorderedList: .unorderedList
-            default: .exact
-            }
-        self.init(
-            pointer: rule.pointer, form: form, tolerance: rule.tolerance, weight: rule.weight ?? 1)
-    }
-}
-
 extension Dataset {
     /// How answers of this dataset are compared.
     var comparison: [Quality.FieldRule] {

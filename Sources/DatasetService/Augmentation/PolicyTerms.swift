@@ -2,6 +2,7 @@ import Base
 import Digests
 import Messages
 import Quality
+import Resources
 
 /// A policy as a client sent it, completed and checked for a dataset.
 struct PolicyTerms: Sendable {
@@ -78,37 +79,6 @@ extension Quality.AugmentationPolicy {
             steps.append(Quality.AugmentationStep(step.probability, Transform(transform)))
         }
         self.init(steps: steps, untouchedShare: message.untouchedShare)
-    }
-}
-
-extension Transform {
-    fileprivate init(_ message: Messages.AugmentationStep.Transform) {
-        switch message {
-        case .rotate(let turn):
-            self = .rotate(
-                degreesMax: turn.degreesMax, stepDegrees: Int(turn.stepDegrees),
-                fillRGB: turn.fillRgb.map { $0 & 0xFFFFFF })
-        case .flip(let flip):
-            self = .flip(horizontal: flip.horizontal, vertical: flip.vertical)
-        case .crop(let crop):
-            self = .crop(
-                areaShareMin: crop.areaShareMin,
-                aspectFactorMax: crop.aspectFactorMax == 0 ? 1 : crop.aspectFactorMax)
-        case .brightness(let light): self = .brightness(from: light.factorMin, to: light.factorMax)
-        case .contrast(let light): self = .contrast(from: light.factorMin, to: light.factorMax)
-        case .color(let color):
-            self = .color(
-                saturationFrom: color.saturationMin, to: color.saturationMax,
-                hueDegreesMax: color.hueDegreesMax)
-        case .resolution(let resolution): self = .resolution(scaleMin: resolution.scaleMin)
-        case .blur(let blur): self = .blur(sigmaPixelsMax: blur.sigmaPixelsMax)
-        case .sensorNoise(let noise):
-            self = .sensorNoise(
-                readLevelsMax: noise.readLevelsMax, shotLevelsMax: noise.shotLevelsMax)
-        case .jpeg(let jpeg):
-            self = .jpeg(qualityFrom: Int(jpeg.qualityMin), to: Int(jpeg.qualityMax))
-        case .perspective(let slant): self = .perspective(cornerShareMax: slant.cornerShareMax)
-        }
     }
 }
 

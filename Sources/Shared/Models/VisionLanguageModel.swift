@@ -28,6 +28,8 @@ package struct ModelInput: Sendable {
     package var ids: [Int32]
     /// For each token, whether it is to be learned: part of what the assistant writes.
     package var isTrained: [Bool]
+    /// For each token, what it counts in the loss where it is learned; empty for 1 each.
+    package var lossWeights: [Float] = []
     package var images: [PreparedImage]
     /// For each image, the tokens that it replaces.
     package var imageRows: [Range<Int>]
@@ -45,6 +47,11 @@ package struct ModelInput: Sendable {
         ids.indices.map { row in
             row + 1 < ids.count && isTrained[row + 1] ? ids[row + 1] : Labels.ignored
         }
+    }
+
+    /// For each row what its label counts; 1 where no weights are given.
+    package var labelWeights: [Float] {
+        ids.indices.map { row in row + 1 < lossWeights.count ? lossWeights[row + 1] : 1 }
     }
 }
 

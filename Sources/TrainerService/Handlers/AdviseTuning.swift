@@ -19,14 +19,18 @@ struct AdviseTuning: Sendable {
                 field: "target_score", seen: "\(target)", allowed: "above 0 to 1 is allowed")
         }
         let test = version.splits.first { $0.split == .test } ?? SplitSummary()
-        let all = try await evaluations(request, on: test.splitSha256)
+        let baselines = try await baselines(request, on: test.splitSha256)
+        let rounds = try await shop.registry.store.reader.read { db in
+            try db.rounds(on: test.splitSha256)
+        }
         let rows = version.exampleCount - min(version.erasedCount, version.exampleCount)
         var facts = TuningFacts(distinctRows: Int(rows), target: target)
         facts.testRows = Int(test.exampleCount)
-        facts.baselines = all.filter(\.isBaseline).flatMap(\.baselineScores)
-        facts.promptSpread = all.last { $0.isBaseline }?.message.promptSpread.map { Estimate($0) }
-        let tuned = all.filter { !$0.isBaseline && !($0.message.target?.adapter ?? "").isEmpty }
-        facts.tuned = tuned.compactMap(\.main).max { $0.value < $1.value }
+        facts.take(baselines)
+        facts.roundGains = rounds.compactMap(\.gain)
+        facts.tuned = rounds.compactMap { $0.evaluation.measures.first }.map { Estimate($0) }
+            .max { $0.value < $1.value }
+        facts.schemaChanges = try await schemaChanges(version)
         if let price = request.alternativePricePerImage, request.imagesPerMonth > 0 {
             let prompting = price * Double(request.imagesPerMonth)
             // A month of this server.
@@ -35,24 +39,77 @@ struct AdviseTuning: Sendable {
         let advice = TuningAdvice(facts)
         var response = AdviseTuningResponse(advice, target: target)
         response.models = try await models(request)
-        response.plan = plan(request, version, advice)
+        response.roundGains = facts.roundGains.map { Measure($0) }
+        response.learningCurve = try await learningCurve(rounds, version)
+        let fitting = response.models.first { $0.fits }?.model ?? ""
+        response.plan = TuningPlan(
+            model: request.model.isEmpty ? fitting : request.model, version: version.name,
+            target: target, rounds: rounds
+        ).steps(advice)
         return response
     }
 
-    /// The evaluations on a test split, or those that the request names, the oldest first.
-    private func evaluations(
+    /// Baselines on a test split, or those that the request names, the oldest first.
+    private func baselines(
         _ request: AdviseTuningRequest, on split: String
     ) async throws -> [EvaluationRecord] {
-        let names = try request.baselines.map { (text) throws(ResourceError) in
-            try EvaluationName(text, field: "baselines")
+        let names = try request.baselines.enumerated().map { (place, text) throws(ResourceError) in
+            try EvaluationName(text, field: "baselines[\(place)]")
         }
         return try await shop.registry.store.reader.read { db in
-            let all = try db.evaluations(
-                "WHERE split_sha = ? ORDER BY create_ns, id", .text(split))
-            guard !names.isEmpty else { return all }
-            let chosen = try names.map { try db.evaluation($0) }
-            return chosen + all.filter { !$0.isBaseline }
+            guard !names.isEmpty else {
+                return try db.evaluations(
+                    "WHERE split_sha = ? AND is_baseline = 1 ORDER BY create_ns, id", .text(split))
+            }
+            return try names.map { name in
+                let found = try db.evaluation(name)
+                guard found.message.splitSha256 == split else {
+                    throw TrainerError.evaluationsDiffer(
+                        first: found.message.splitSha256, second: split)
+                }
+                return found
+            }
         }
+    }
+
+    /// Changes of the schema in the last 90 days; nil where they are not known: the dataset counts
+    /// its changes, but not when they were.
+    private func schemaChanges(_ version: DatasetVersion) async throws -> Int? {
+        let name = try VersionName(version.name, field: "dataset_version")
+        let dataset = try await shop.library.datasets.dataset(of: name)
+        let age = shop.registry.store.clock() - (dataset.createTime?.nanoseconds ?? 0)
+        let isYoung = age < 90 * 86_400 * 1_000_000_000
+        return isYoung || dataset.schemaRevision == 0 ? Int(dataset.schemaRevision) : nil
+    }
+
+    /// The score at each number of train rows that was tried, and at twice the most of them.
+    private func learningCurve(
+        _ rounds: [TunedRound], _ version: DatasetVersion
+    ) async throws -> [LearningCurvePoint] {
+        var sizes: [String: UInt64] = [:]
+        var points: [LearningCurvePoint] = []
+        for round in rounds {
+            guard let measure = round.evaluation.measures.first,
+                let name = round.spec?.datasetVersion,
+                let parsed = try? VersionName(name, field: "dataset_version")
+            else { continue }
+            if sizes[name] == nil {
+                let trained = try? await shop.library.datasets.version(parsed)
+                sizes[name] = trained?.splits.first { $0.split == .train }?.exampleCount ?? 0
+            }
+            guard let rows = sizes[name], rows > 0 else { continue }
+            points.append(.with { ($0.rowCount, $0.score) = (rows, measure) })
+        }
+        points.sort { $0.rowCount < $1.rowCount }
+        let curve = LearningCurve(
+            points.map { .init(rows: Int($0.rowCount), score: $0.score?.value ?? 0) })
+        let beyond = (points.last?.rowCount ?? 0) * 2
+        if let score = curve?.score(rows: Int(beyond)), var measure = points.last?.score {
+            (measure.value, measure.interval) = (score, nil)
+            points.append(
+                .with { ($0.rowCount, $0.score, $0.extrapolated) = (beyond, measure, true) })
+        }
+        return points
     }
 
     private func models(_ request: AdviseTuningRequest) async throws -> [ModelChoice] {
@@ -75,50 +132,17 @@ struct AdviseTuning: Sendable {
         }
         return choices.sorted { ($1.suitability, $0.model) < ($0.suitability, $1.model) }
     }
-
-    /// Baseline, QLoRA, LoRA of larger rank, all weights: each where the one before falls short.
-    private func plan(
-        _ request: AdviseTuningRequest, _ version: DatasetVersion, _ advice: TuningAdvice
-    ) -> [PlanStep] {
-        guard ![.doNotTune, .likelyNotWorth, .stop].contains(advice.verdict) else { return [] }
-        func step(_ work: JobSpec.Work, _ reason: String, _ gate: String) -> PlanStep {
-            .with {
-                $0.spec = .with { $0.work = work }
-                ($0.reason, $0.gate) = (reason, gate)
-            }
-        }
-        func train(_ method: Messages.TuningMethod, rank: UInt32) -> JobSpec.Work {
-            .train(
-                .with {
-                    ($0.model, $0.datasetVersion) = (request.model, version.name)
-                    $0.method = method
-                    if rank > 0 { $0.adapter = .with { $0.rank = rank } }
-                })
-        }
-        let baseline = step(
-            .baseline(
-                .with { ($0.model, $0.datasetVersion) = (request.model, version.name) }),
-            "nothing was measured yet", "")
-        let steps = [
-            step(train(.qlora, rank: 16), "least memory, close to LoRA", ""),
-            step(train(.lora, rank: 64), "more capacity", "QLoRA falls short of the target"),
-            step(train(.full, rank: 0), "all weights", "LoRA of rank 64 falls short too"),
-        ]
-        return (advice.best == nil ? [baseline] : []) + steps
-    }
 }
 
 extension EvaluationRecord {
-    /// The main metric.
-    var main: Estimate? { message.measures.first.map { Estimate($0) } }
-
     /// A score for each way of asking.
     var baselineScores: [BaselineScore] {
         let prompts = message.prompts.compactMap { prompt in
             prompt.measures.first.map {
                 BaselineScore(
-                    name: "\(prompt.prompt?.promptID ?? ""), \(prompt.shotCount) shots",
-                    score: Estimate($0), source: message.name)
+                    name: "\(prompt.prompt?.promptID ?? ""), \(prompt.shotCount) shots"
+                        + (prompt.constrained ? ", held to the classes" : ""),
+                    shots: Int(prompt.shotCount), score: Estimate($0), source: message.name)
             }
         }
         return prompts.isEmpty

@@ -26,7 +26,11 @@ struct EstimateJob: Sendable {
                 ? ResourceError.required(field: "spec.train")
                 : TrainerError.notBuilt(what: "estimating \(request.spec?.workName ?? "") jobs")
         }
-        guard !request.measure else { throw TrainerError.notBuilt(what: "measuring steps") }
+        guard !request.measure || request.assumedRowTokens == 0 else {
+            throw ResourceError.invalid(
+                field: "measure", seen: "true",
+                allowed: "false is allowed with assumed_row_tokens: there are no rows to run")
+        }
         let device = request.spec?.device ?? ""
         guard device.isEmpty || shop.devices.contains(device) else {
             throw TrainerError.deviceAbsent(seen: device, known: shop.devices)
@@ -45,15 +49,30 @@ struct EstimateJob: Sendable {
             response.problems = [Problem(TrainerError(error))]
         }
         let recipe = parts.recipe.resolved(longestRow: rows.facts.longestRow)
-        var estimate = try estimate(recipe, parts, rows)
-        if !estimate.fits { estimate.alternatives = try alternatives(recipe, parts, rows) }
-        try await time(&estimate, request.spec ?? JobSpec(), recipe, parts, rows)
-        response.estimate = estimate
+        response.estimate = try await estimate(request.spec ?? JobSpec(), parts, rows)
+        if request.measure, response.problems.isEmpty, response.estimate?.fits == true {
+            let measured = try await MeasuredSteps(shop, parts)
+            let price = request.spec?.pricePerHour ?? shop.pricePerHour
+            response.estimate?.take(
+                measured.secondsPerToken, "measured on this device", rows, parts.recipe.epochs,
+                price: price, request.spec?.currency ?? "")
+        }
         var completed = request.spec ?? JobSpec()
         completed.device = device.isEmpty ? shop.devices[0] : device
         completed.work = .train(spec.completed(by: recipe))
         response.spec = completed
         return response
+    }
+
+    /// What a job on counted rows will need.
+    func estimate(
+        _ spec: JobSpec, _ parts: TrainWork.Parts, _ rows: CountedRows
+    ) async throws -> JobEstimate {
+        let recipe = parts.recipe.resolved(longestRow: rows.facts.longestRow)
+        var estimate = try estimate(recipe, parts, rows, hostBytesMax: spec.hostBytesMax)
+        if !estimate.fits { estimate.alternatives = try alternatives(recipe, parts, rows) }
+        try await time(&estimate, spec, recipe, parts, rows)
+        return estimate
     }
 
     private func assumed(
@@ -77,7 +96,8 @@ struct EstimateJob: Sendable {
     }
 
     private func estimate(
-        _ recipe: TrainingRecipe, _ parts: TrainWork.Parts, _ rows: CountedRows
+        _ recipe: TrainingRecipe, _ parts: TrainWork.Parts, _ rows: CountedRows,
+        hostBytesMax: UInt64
     ) throws -> JobEstimate {
         let memory = try memory(recipe, parts, rows)
         var estimate = JobEstimate()
@@ -89,7 +109,8 @@ struct EstimateJob: Sendable {
         }
         estimate.peakHostBytes = UInt64(clamping: memory.hostBytes)
         estimate.peakDeviceBytes = UInt64(clamping: memory.deviceBytes)
-        let host = UInt64(clamping: HostMemory.bytes)
+        let machine = UInt64(clamping: HostMemory.bytes)
+        let host = hostBytesMax > 0 ? min(machine, hostBytesMax) : machine
         let sizes = [("cpu", host)] + [24, 40, 80].map { ("\($0) GB", UInt64($0) << 30) }
         estimate.devices = sizes.map { name, bytes in
             let need = name == "cpu" ? estimate.peakHostBytes : estimate.peakDeviceBytes
@@ -160,13 +181,9 @@ struct EstimateJob: Sendable {
                 && job.progress.tokenCount > 0
         }
         guard let alike else { return }
-        let tokens = Double(rows.facts.train.reduce(0) { $0 + $1.tokens }) * recipe.epochs
-        estimate.runningSeconds =
-            alike.progress.runningSeconds / Double(alike.progress.tokenCount) * tokens
-        estimate.timeBasis = "measured here"
-        let price = spec.pricePerHour ?? shop.pricePerHour
-        estimate.cost = estimate.runningSeconds / 3_600 * price
-        estimate.currency = spec.currency.isEmpty ? "USD" : spec.currency
+        estimate.take(
+            alike.progress.runningSeconds / Double(alike.progress.tokenCount), "measured here",
+            rows, recipe.epochs, price: spec.pricePerHour ?? shop.pricePerHour, spec.currency)
     }
 }
 
@@ -274,5 +291,26 @@ extension MemoryPart {
             case .input: .input
             case .program: .program
             }
+    }
+}
+
+extension JobEstimate {
+    /// Takes time and cost from seconds of a token.
+    fileprivate mutating func take(
+        _ secondsPerToken: Double, _ basis: String, _ rows: CountedRows, _ epochs: Double,
+        price: Double, _ currency: String
+    ) {
+        let tokens = Double(rows.facts.train.reduce(0) { $0 + $1.tokens }) * epochs
+        (runningSeconds, timeBasis) = (secondsPerToken * tokens, basis)
+        cost = runningSeconds / 3_600 * price
+        self.currency = currency.isEmpty ? "USD" : currency
+    }
+}
+
+extension JobAlternative {
+    /// Such as "QLORA with recomputed activations (123456 bytes)".
+    var words: String {
+        method.plainName + (recomputeActivations ? " with recomputed activations" : "")
+            + " (\(peakDeviceBytes) bytes)"
     }
 }

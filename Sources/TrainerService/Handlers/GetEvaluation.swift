@@ -8,8 +8,8 @@ extension TrainerStore {
     /// `GetEvaluation`.
     func get(_ request: GetEvaluationRequest) async throws -> GetEvaluationResponse {
         let name = try EvaluationName(request.name, field: "name")
-        guard request.thumbnailSidePixels == 0 else {
-            throw TrainerError.notBuilt(what: "thumbnails of predictions")
+        if request.thumbnailSidePixels != 0 {
+            try FieldRules.range("thumbnail_side_pixels", request.thumbnailSidePixels, 16...512)
         }
         guard request.predictions.isKnown else {
             throw ResourceError.invalid(
@@ -45,95 +45,6 @@ extension TrainerStore {
             return response
         }
     }
-
-    /// `CompareEvaluations`.
-    func compare(
-        _ request: CompareEvaluationsRequest
-    ) async throws -> CompareEvaluationsResponse {
-        let base = try EvaluationName(request.baseline, field: "baseline")
-        guard (1...TrainerLimits.candidatesMax).contains(request.candidates.count) else {
-            throw ResourceError.invalid(
-                field: "candidates", seen: "\(request.candidates.count)",
-                allowed: "1 to \(TrainerLimits.candidatesMax) evaluations are allowed")
-        }
-        let names = try request.candidates.map { (text) throws(ResourceError) in
-            try EvaluationName(text, field: "candidates")
-        }
-        let (first, others) = try await reader.read { db in
-            (try db.scoredRows(base), try names.map { try db.scoredRows($0) })
-        }
-        let bootstrap = try Bootstrap(
-            key: RandomKey(seed: request.seed),
-            draws: request.bootstrapDraws == 0 ? 2_000 : Int(request.bootstrapDraws),
-            level: request.confidenceLevel == 0 ? 0.95 : request.confidenceLevel)
-        var response = CompareEvaluationsResponse()
-        response.mainMetric = first.evaluation.mainMetric
-        response.rowCount = UInt64(first.rows.count)
-        response.comparisons = try others.map { other in
-            try first.compared(with: other, wanted: request.metrics, bootstrap)
-        }
-        return response
-    }
-}
-
-/// An evaluation and its rows, to be held against others.
-struct ScoredRows: Sendable {
-    let evaluation: Messages.Evaluation
-    let rows: [Prediction]
-
-    func compared(
-        with other: ScoredRows, wanted: [String], _ bootstrap: Bootstrap
-    ) throws -> EvaluationComparison {
-        let (a, b) = (evaluation.splitSha256, other.evaluation.splitSha256)
-        guard a == b, rows.map(\.example) == other.rows.map(\.example) else {
-            throw TrainerError.evaluationsDiffer(first: a, second: b)
-        }
-        let right = rows.map { $0.score == 1 }
-        let otherRight = other.rows.map { $0.score == 1 }
-        let all = [
-            PairedMetric("right", .right(baseline: right, candidate: otherRight)),
-            PairedMetric(
-                "score",
-                .means(baseline: rows.map(\.score), candidate: other.rows.map(\.score))),
-            PairedMetric(
-                "format.valid",
-                .right(
-                    baseline: rows.map(\.wellFormed), candidate: other.rows.map(\.wellFormed))),
-        ]
-        for metric in wanted where !all.contains(where: { $0.name == metric }) {
-            throw ResourceError.invalid(
-                field: "metrics", seen: metric,
-                allowed: all.map(\.name).joined(separator: ", "))
-        }
-        let chosen = all.filter { wanted.isEmpty || wanted.contains($0.name) }
-        var comparison = EvaluationComparison()
-        comparison.candidate = other.evaluation.name
-        comparison.metrics = try ModelComparison(chosen, bootstrap: bootstrap).differences.map {
-            MetricComparison($0, level: bootstrap.level)
-        }
-        let counts = try GainedAndLost(
-            baseline: right, candidate: otherRight, confidence: other.rows.map(\.confidence))
-        comparison.gainedCount = UInt64(counts.gained.count)
-        comparison.lostCount = UInt64(counts.lost.count)
-        comparison.bothRightCount = UInt64(counts.bothRight)
-        comparison.bothWrongCount = UInt64(counts.bothWrong)
-        comparison.lostExamples = counts.lost.prefix(TrainerLimits.lostExamplesMax).map {
-            rows[$0].example
-        }
-        return comparison
-    }
-}
-
-extension MetricComparison {
-    init(_ difference: MetricDifference, level: Double) {
-        self.init()
-        (baseline, candidate) = (
-            Measure(difference.baseline), Measure(difference.candidate)
-        )
-        (change, relativeChange) = (Measure(difference.change), difference.relativeChange)
-        (pValue, test) = (difference.probability, difference.test.rawValue)
-        significant = difference.isSignificant(level: level)
-    }
 }
 
 extension PredictionFilter {
@@ -145,6 +56,52 @@ extension PredictionFilter {
             ("1", "CASE WHEN score < 1 THEN 1 - confidence ELSE confidence END")
         case .malformed: ("is_well_formed = 0", "position")
         default: ("1", "position")
+        }
+    }
+}
+
+extension TrainerShop {
+    /// `GetEvaluation`, with pictures of the rows where they are asked for.
+    func evaluation(_ request: GetEvaluationRequest) async throws -> GetEvaluationResponse {
+        let response = try await registry.store.get(request)
+        let side = Int(request.thumbnailSidePixels)
+        guard side > 0, !response.predictions.isEmpty else { return response }
+        let name = try EvaluationName(request.name, field: "name")
+        let evaluation = try await registry.store.reader.read { db in
+            try db.evaluation(name).message
+        }
+        return try await desk.run {
+            var response = response
+            try await library.addThumbnails(
+                to: &response.predictions, of: evaluation, side: side)
+            return response
+        }
+    }
+}
+
+extension RowLibrary {
+    /// Puts small pictures of their rows beside predictions. A row that was erased since has none.
+    ///
+    /// - Parameter side: most pixels of the longer side
+    func addThumbnails(
+        to predictions: inout [Prediction], of evaluation: Messages.Evaluation, side: Int
+    ) async throws {
+        guard !predictions.isEmpty else { return }
+        let version = try await datasets.version(
+            VersionName(evaluation.datasetVersion, field: "name"))
+        let split = SplitKind(plainName: evaluation.split) ?? .test
+        if try kept(split, of: version) == nil {
+            try await fetch(split, of: version) { _ in try Task.checkCancellation() }
+        }
+        guard let pack = try kept(split, of: version) else { return }
+        var places: [String: Int] = [:]
+        for (place, prediction) in predictions.enumerated() { places[prediction.example] = place }
+        for index in 0..<pack.count where !places.isEmpty {
+            guard case .example(let row)? = try pack.row(index).part,
+                let place = places.removeValue(forKey: row.example)
+            else { continue }
+            let whole = try await whole(pack, index, of: split, version)
+            predictions[place].thumbnailJpeg = Thumbnail.jpeg(of: whole, side: side) ?? Bytes()
         }
     }
 }

@@ -8,7 +8,7 @@ extension Jobs {
     /// `ListCheckpoints`: those that are still on the disk, with what was told of them.
     func list(_ request: ListCheckpointsRequest) async throws -> ListCheckpointsResponse {
         let name = try JobName(request.parent, field: "parent")
-        var all = try await checkpoints(of: name)
+        var all = try await store.checkpoints(of: name)
         let order = try PageOrder(
             request.orderBy, allowed: ["step"] + Set(all.flatMap(\.measures).map(\.name)).sorted(),
             standard: "step")
@@ -31,9 +31,12 @@ extension Jobs {
         return response
     }
 
+}
+
+extension TrainerStore {
     /// The checkpoints of a job, the oldest first.
     func checkpoints(of name: JobName) async throws -> [Messages.Checkpoint] {
-        let (told, evaluations) = try await store.reader.read { db in
+        let (told, evaluations) = try await reader.read { db in
             let job = try db.job(name)
             return (
                 try db.events(of: job, kind: .checkpoint), try db.events(of: job, kind: .evaluation)
@@ -43,7 +46,7 @@ extension Jobs {
         for case .evaluation(let evaluation)? in evaluations.map(\.body) {
             measures[evaluation.step] = evaluation.measures
         }
-        let files = CheckpointStore("\(store.folder(of: name))/checkpoints")
+        let files = CheckpointStore("\(folder(of: name))/checkpoints")
         let names = Set(files.names)
         let (best, last) = (files.resolved("best"), files.resolved("last"))
         return told.compactMap { event in

@@ -158,12 +158,14 @@ private struct Preview {
         for (index, range) in input.imageRows.enumerated() {
             for token in range { image[token] = index }
         }
+        let weights = [0] + input.labelWeights
         var spans: [TokenSpan] = []
         var start = 0
         for end in input.ids.indices.map({ $0 + 1 }) {
             let isSame =
                 end < input.ids.count && image[end] == image[start]
                 && input.isTrained[end] == input.isTrained[start]
+                && weights[end] == weights[start]
             guard !isSame else { continue }
             var span = TokenSpan()
             (span.firstToken, span.tokenCount) = (UInt32(start), UInt32(end - start))
@@ -173,7 +175,7 @@ private struct Preview {
                 span.text = tokenizer.decode(Array(input.ids[start..<end]), skippingSpecial: false)
             }
             // The first token has none before it that it could be told from.
-            span.lossWeight = input.isTrained[start] && start > 0 ? 1 : 0
+            span.lossWeight = input.isTrained[start] && start > 0 ? Double(weights[start]) : 0
             spans.append(span)
             start = end
         }

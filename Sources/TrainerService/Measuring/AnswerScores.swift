@@ -5,12 +5,15 @@ import Quality
 import Resources
 
 /// Scores of answers to rows with known answers, by the task of the version.
-struct AnswerScores {
-    /// An answer and what was expected.
-    struct Pair: Sendable {
-        let expected, answer: String
+struct AnswerScores: Sendable {
+    /// Answers as their task compares them.
+    enum Judged: Sendable {
+        case classes(ClassReader, actual: [Int], answered: [Int])
+        case fields([ExtractedRow])
+        case texts([GeneratedRow])
     }
 
+    let judged: Judged
     /// 0 to 1 for each row.
     let rows: [Double]
     let isWellFormed: [Bool]
@@ -20,40 +23,80 @@ struct AnswerScores {
     private(set) var classification: ClassificationReport?
     private(set) var fields: [FieldLine] = []
 
-    init(_ pairs: [Pair], _ version: DatasetVersion, _ bootstrap: Bootstrap) throws {
-        let schema = version.answerSchema ?? Messages.AnswerSchema()
-        if !schema.classes.isEmpty {
-            let reader = try ClassReader(classes: schema.classes.map(\.name))
-            let actual = pairs.map { reader.label(of: $0.expected) }
-            let predicted = pairs.map { reader.label(of: $0.answer) }
+    /// What stands for an answer below the confidence asked for, where no class abstains.
+    private static let abstention = "(handed to a person)"
+
+    /// - Parameter abstainBelow: answers less confident than this count as abstentions; where the
+    ///   task has no classes, as no answer
+    init(
+        _ predictions: [Prediction], _ version: DatasetVersion, abstainBelow limit: Double,
+        _ bootstrap: Bootstrap
+    ) throws {
+        judged = try Self.judge(
+            predictions, version, abstainBelow: limit, abstains: limit > 0)
+        switch judged {
+        case .classes(let reader, let actual, let answered):
             let report = try ClassificationReport(
-                reader: reader, actual: actual, predicted: predicted, bootstrap: bootstrap)
-            rows = zip(actual, predicted).map { $0 == $1 && $0 != reader.outside ? 1 : 0 }
-            isWellFormed = predicted.map { $0 != reader.outside }
-            wrongPointers = pairs.map { _ in [] }
+                reader: reader, actual: actual, predicted: answered, bootstrap: bootstrap)
+            rows = zip(actual, answered).map { $0 == $1 && $0 != reader.outside ? 1 : 0 }
+            isWellFormed = answered.map { $0 != reader.outside }
+            wrongPointers = predictions.map { _ in [] }
             (estimates, classification) = (report.estimates, report)
-        } else if version.task == .extraction {
-            let rules = ExtractionRules(
-                schema: try schema.jsonSchema.isEmpty ? nil : JSONAnswerSchema(schema.jsonSchema))
-            let read = pairs.map {
-                ExtractedRow(expected: $0.expected, answer: $0.answer, rules: rules)
-            }
+        case .fields(let read):
             let report = ExtractionReport(read, bootstrap: bootstrap)
             rows = read.map(\.score)
             isWellFormed = read.map { $0.isSchemaValid ?? $0.isBare }
             wrongPointers = read.map(\.wrongPointers)
             (estimates, fields) = (report.estimates, report.fields)
-        } else {
-            let read = pairs.map { GeneratedRow($0.answer, references: [$0.expected]) }
+        case .texts(let read):
             rows = read.map { $0.match.isExact ? 1 : min($0.match.tokenF1, 0.999) }
-            isWellFormed = pairs.map { !$0.answer.isEmpty }
-            wrongPointers = pairs.map { _ in [] }
+            isWellFormed = predictions.map { !$0.answer.isEmpty && $0.confidence >= limit }
+            wrongPointers = predictions.map { _ in [] }
             let report = read.isEmpty ? [] : GenerationReport(read, bootstrap: bootstrap).estimates
             let exact = Share(rows.count { $0 == 1 }, of: rows.count, level: bootstrap.level)
             estimates =
                 [Estimate("exact_match", exact)].compactMap { $0 }
                 + report.filter { $0.name != "exact_match" }
         }
+    }
+
+    /// Compares answers with what was expected.
+    ///
+    /// - Parameter abstains: whether there is an abstention to count, even if no answer of this
+    ///   model is one; those that are compared must agree on it
+    static func judge(
+        _ predictions: [Prediction], _ version: DatasetVersion, abstainBelow limit: Double,
+        abstains: Bool
+    ) throws -> Judged {
+        let schema = version.answerSchema ?? Messages.AnswerSchema()
+        if !schema.classes.isEmpty {
+            var abstentions = schema.classes.filter(\.abstention).map(\.name)
+            if abstentions.isEmpty, abstains { abstentions = [abstention] }
+            let reader = try ClassReader(
+                classes: schema.classes.filter { !$0.abstention }.map(\.name),
+                abstentions: abstentions)
+            let handedOver = reader.classCount
+            return .classes(
+                reader, actual: predictions.map { reader.label(of: $0.expected) },
+                answered: predictions.map { prediction in
+                    prediction.confidence < limit
+                        ? handedOver : reader.label(of: prediction.answer)
+                })
+        }
+        func answer(_ prediction: Prediction) -> String {
+            prediction.confidence < limit ? "" : prediction.answer
+        }
+        if version.task == .extraction || !schema.jsonSchema.isEmpty {
+            let rules = ExtractionRules(
+                fields: schema.fieldRules.map { Quality.FieldRule($0) },
+                schema: try schema.jsonSchema.isEmpty ? nil : JSONAnswerSchema(schema.jsonSchema))
+            return .fields(
+                predictions.map {
+                    ExtractedRow(expected: $0.expected, answer: answer($0), rules: rules)
+                })
+        }
+        return .texts(
+            predictions.map { GeneratedRow(answer($0), references: [$0.expected]) })
     }
 
     /// The share of well-formed answers.
@@ -63,41 +106,17 @@ struct AnswerScores {
     }
 }
 
-extension Measure {
-    init(_ estimate: Estimate) {
-        self.init()
-        (name, value) = (estimate.name, estimate.value)
-        sampleCount = UInt64(max(estimate.count, 0))
-        higherIsBetter = estimate.higherIsBetter
-        interval = estimate.interval.map(ConfidenceInterval.init)
-    }
-
-    /// Unset where nothing was tried.
-    init(_ name: String, _ share: Share) {
-        self.init()
-        (self.name, value, sampleCount) = (name, share.value ?? 0, UInt64(share.trials))
-        interval = share.interval.map(ConfidenceInterval.init)
-    }
-}
-
-extension ConfidenceInterval {
-    init(_ interval: Interval) {
-        self.init()
-        (lower, upper, level) = (interval.lower, interval.upper, interval.level)
-        method = interval.method.rawValue
-    }
-}
-
-extension Estimate {
-    /// A measure as it was stored.
-    init(_ measure: Measure) {
-        let interval = measure.interval.map { stored in
-            Interval(
-                lower: stored.lower, upper: stored.upper, level: stored.level,
-                method: Interval.Method(rawValue: stored.method) ?? .bootstrap)
+extension AnswerScores.Judged {
+    /// All metrics of two models on the same rows; nil if their tasks differ.
+    func paired(with other: AnswerScores.Judged) throws(EvaluationError) -> [PairedMetric]? {
+        switch (self, other) {
+        case (.classes(let reader, let actual, let own), .classes(_, _, let others)):
+            try PairedMetric.classes(reader, actual: actual, baseline: own, candidate: others)
+        case (.fields(let own), .fields(let others)):
+            PairedMetric.fields(baseline: own, candidate: others)
+        case (.texts(let own), .texts(let others)):
+            PairedMetric.texts(baseline: own, candidate: others)
+        default: nil
         }
-        self.init(
-            measure.name, measure.value, interval: interval, count: Int(measure.sampleCount),
-            higherIsBetter: measure.higherIsBetter)
     }
 }

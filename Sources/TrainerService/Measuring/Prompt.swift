@@ -12,10 +12,11 @@ struct Prompt {
 
     init(_ row: StreamedExample, _ variant: MeasurePlan.Variant, shots: [StreamedExample]) {
         (self.row, self.variant) = (row, variant)
-        self.shots = Array(shots.prefix(variant.shots))
+        self.shots = shots
     }
 
-    func input(_ model: LoadedModel) throws -> ModelInput {
+    /// The tokens of the question, or of the whole conversation where an answer is given.
+    func input(_ model: LoadedModel, answer: String? = nil) throws -> ModelInput {
         var messages: [ChatMessage] = []
         var pictures: [RGBImage] = []
         for (index, example) in (shots + [row]).enumerated() {
@@ -29,7 +30,9 @@ struct Prompt {
                 try DecodedImage(decoding: $0.content).image
             }
         }
-        return try model.inputs.input(reworded(messages), pictures, forGeneration: true)
+        var worded = reworded(messages)
+        if let answer { worded.append(ChatMessage(.assistant, answer)) }
+        return try model.inputs.input(worded, pictures, forGeneration: answer == nil)
     }
 
     private func reworded(_ messages: [ChatMessage]) -> [ChatMessage] {

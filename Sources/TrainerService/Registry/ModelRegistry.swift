@@ -37,6 +37,17 @@ struct ModelRegistry: Sendable {
         return try await store.writer.once(request.requestID, request, now: now, insert)
     }
 
+    /// Registers a model that a job made.
+    func adopt(_ folder: String, as name: ModelName, _ lineage: Lineage) async throws {
+        let folder = ModelFolder(registered: folder)
+        var read = try await reader.read(folder, expecting: "")
+        read.lineage = lineage
+        let (model, now) = (read, store.clock())
+        _ = try await store.writer.write { db in
+            try db.insert(model, named: name, folder: folder.path, at: now)
+        }
+    }
+
     /// A name made of a folder's.
     private static func id(from name: String) -> String {
         let plain = name.lowercased().map { letter in

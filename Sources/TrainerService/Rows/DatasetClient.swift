@@ -25,6 +25,15 @@ struct DatasetClient: Sendable {
         }
     }
 
+    /// The dataset that a version is of.
+    func dataset(of version: VersionName) async throws -> Dataset {
+        try await told {
+            try await client.call(
+                Datasets.getDataset, .with { $0.name = "datasets/\(version.dataset)" },
+                options: CallOptions(timeoutSeconds: Self.answerSeconds))
+        }
+    }
+
     /// Rows of a version in stored order.
     func rows(
         _ request: StreamExamplesRequest

@@ -20,27 +20,47 @@ struct RowLibrary: Sendable {
         (self.datasets, self.folder, self.bytesMax) = (datasets, folder, bytesMax)
     }
 
+    /// What the version's augmentation policy draws from.
+    struct Draw: Sendable, Hashable {
+        let seed: UInt64
+        let epoch: Int
+    }
+
     /// Where the rows of a split are kept. Rows that were erased since are another set of rows.
-    private func path(of split: SplitKind, _ version: DatasetVersion) -> String {
-        let name = "\(split.plainName.lowercased())-\(version.erasedCount)-\(bytesMax)"
+    private func path(
+        of split: SplitKind, _ version: DatasetVersion, _ draw: Draw?
+    ) -> String {
+        let drawn = draw.map { "-seed-\($0.seed)-epoch-\($0.epoch)" } ?? ""
+        let name = "\(split.plainName.lowercased())-\(version.erasedCount)-\(bytesMax)\(drawn)"
         return "\(folder)/\(version.contentSha256)/\(name).rows"
     }
 
     /// The rows of a split where they are kept already.
-    func kept(_ split: SplitKind, of version: DatasetVersion) throws -> RowPack? {
-        try RowPack(path(of: split, version))
+    ///
+    /// - Parameter draw: for rows as the policy changed them; nil for rows as they are
+    func kept(
+        _ split: SplitKind, of version: DatasetVersion, drawn draw: Draw? = nil
+    ) throws -> RowPack? {
+        try RowPack(path(of: split, version, draw))
+    }
+
+    /// Removes rows that nobody reads again; whoever has them open still can.
+    func remove(_ split: SplitKind, of version: DatasetVersion, drawn draw: Draw) {
+        try? FileManager.default.removeItem(atPath: path(of: split, version, draw))
     }
 
     /// Fetches the rows of a split.
     ///
-    /// - Parameter onRow: called after each row; what it throws ends the call
+    /// - Parameters:
+    ///   - draw: for rows as the policy changes them; nil for rows as they are
+    ///   - onRow: called after each row; what it throws ends the call
     func fetch(
-        _ split: SplitKind, of version: DatasetVersion, onRow: (Int) throws -> Void
+        _ split: SplitKind, of version: DatasetVersion, drawn draw: Draw? = nil,
+        onRow: (Int) throws -> Void
     ) async throws {
-        let path = path(of: split, version)
+        let path = path(of: split, version, draw)
         try makeRoom(for: version)
-        var request = StreamExamplesRequest()
-        (request.version, request.split) = (version.name, split)
+        var request = StreamExamplesRequest(version, split, draw)
         request.includeAttributes = true
         let stream = try await datasets.rows(request)
         defer { stream.cancel() }
@@ -72,9 +92,19 @@ struct RowLibrary: Sendable {
             throw RowPackError.damaged(row: index)
         }
         guard row.images.contains(where: \.content.isEmpty) else { return row }
-        var request = StreamExamplesRequest()
-        (request.version, request.split, request.rowCountMax) = (version.name, split, 1)
-        if index > 0 { request.cursor = try pack.row(index - 1).cursor }
+        return try await single(
+            after: index > 0 ? try pack.row(index - 1).cursor : nil, of: split, version, drawn: nil)
+    }
+
+    /// One row from the dataset service.
+    ///
+    /// - Parameter cursor: of the row before it; nil for the first row
+    func single(
+        after cursor: Bytes?, of split: SplitKind, _ version: DatasetVersion, drawn draw: Draw?
+    ) async throws -> StreamedExample {
+        var request = StreamExamplesRequest(version, split, draw)
+        request.rowCountMax = 1
+        if let cursor { request.cursor = cursor }
         let stream = try await datasets.rows(request)
         defer { stream.cancel() }
         while let response = try await datasets.next(stream) {
@@ -135,5 +165,15 @@ struct RowLibrary: Sendable {
             let size = try? FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")[.size]
             return sum + ((size as? NSNumber)?.intValue ?? 0)
         }
+    }
+}
+
+extension StreamExamplesRequest {
+    /// Rows of a split in stored order.
+    fileprivate init(_ version: DatasetVersion, _ split: SplitKind, _ draw: RowLibrary.Draw?) {
+        self.init()
+        (self.version, self.split) = (version.name, split)
+        guard let draw else { return }
+        (augment, seed, epoch) = (true, draw.seed, UInt32(clamping: draw.epoch))
     }
 }

@@ -10,13 +10,16 @@ import Training
 /// images, from the dataset service.
 struct VersionRows: RowSource {
     let version: DatasetVersion
-    private let datasets: DatasetClient
+    private let library: RowLibrary
     private let train, validation: RowPack
+    /// The train rows of each epoch as the policy changes them; nil for rows as they are.
+    private let augmented: AugmentedRows?
 
     init(
-        _ version: DatasetVersion, _ datasets: DatasetClient, train: RowPack, validation: RowPack
+        _ version: DatasetVersion, _ library: RowLibrary, train: RowPack, validation: RowPack,
+        augmented: AugmentedRows? = nil
     ) {
-        (self.version, self.datasets) = (version, datasets)
+        (self.version, self.library, self.augmented) = (version, library, augmented)
         (self.train, self.validation) = (train, validation)
     }
 
@@ -33,18 +36,43 @@ struct VersionRows: RowSource {
     }
 
     func row(_ index: Int, of split: RowSplit, epoch: Int) throws(RowFault) -> TrainingRow {
-        var row = try stored(index, split)
-        if row.images.contains(where: \.content.isEmpty) { row = try fetched(index, split) }
+        let draw = split == .train ? augmented?.draw(epoch) : nil
+        let pack =
+            try draw.flatMap { (draw) throws(RowFault) in
+                try augmented?.pack(draw)
+            } ?? pack(split)
+        let row = try whole(index, split, pack, draw)
         let conversation = try Conversation(row)
         return TrainingRow(
             id: row.example, messages: conversation.messages,
             images: conversation.images.map(\.content))
     }
 
+    /// The row with its images, as it is in the version.
+    func whole(_ index: Int, of split: RowSplit) throws(RowFault) -> StreamedExample {
+        try whole(index, split, pack(split), nil)
+    }
+
+    private func whole(
+        _ index: Int, _ split: RowSplit, _ pack: RowPack, _ draw: RowLibrary.Draw?
+    ) throws(RowFault) -> StreamedExample {
+        let row = try Self.row(index, of: pack)
+        guard row.images.contains(where: \.content.isEmpty) else { return row }
+        return try fetched(index, split, pack, draw)
+    }
+
     /// The row as the dataset service sent it.
     func stored(_ index: Int, _ split: RowSplit) throws(RowFault) -> StreamedExample {
+        try Self.row(index, of: pack(split))
+    }
+
+    private static func row(_ index: Int, of pack: RowPack) throws(RowFault) -> StreamedExample {
+        guard index < pack.count else {
+            throw .unreadable(
+                row: "\(index)", why: "it was erased while the job ran; start another job")
+        }
         let response: StreamExamplesResponse
-        do { response = try pack(split).row(index) } catch {
+        do { response = try pack.row(index) } catch {
             throw .unreadable(row: "\(index)", why: "\(error)")
         }
         guard case .example(let row)? = response.part else {
@@ -56,45 +84,39 @@ struct VersionRows: RowSource {
     private func pack(_ split: RowSplit) -> RowPack { split == .train ? train : validation }
 
     /// Asks the dataset service for one row. Called on a thread that may wait.
-    private func fetched(_ index: Int, _ split: RowSplit) throws(RowFault) -> StreamedExample {
-        var request = StreamExamplesRequest()
-        request.version = version.name
-        request.split = split == .train ? .train : .validation
-        request.rowCountMax = 1
-        if index > 0 {
-            do { request.cursor = try pack(split).row(index - 1).cursor } catch {
-                throw .unreadable(row: "\(index)", why: "\(error)")
-            }
+    private func fetched(
+        _ index: Int, _ split: RowSplit, _ pack: RowPack, _ draw: RowLibrary.Draw?
+    ) throws(RowFault) -> StreamedExample {
+        let (library, version) = (library, version)
+        return try Awaited.value(of: "\(index)") {
+            try await library.single(
+                after: index > 0 ? try pack.row(index - 1).cursor : nil,
+                of: split == .train ? .train : .validation, version, drawn: draw)
         }
-        let result = Lock<Result<StreamedExample?, any Error>>(.success(nil))
+    }
+}
+
+/// Waits on a thread of rows for what is awaited.
+enum Awaited {
+    /// - Parameter row: named where it fails
+    static func value<R: Sendable>(
+        of row: String, _ body: @escaping @Sendable () async throws -> R
+    ) throws(RowFault) -> R {
+        let result = Lock<Result<R, any Error>?>(nil)
         let done = DispatchSemaphore(value: 0)
-        Task { [datasets, request] in
-            let answer = await Self.first(datasets, request)
+        Task {
+            let answer: Result<R, any Error>
+            do { answer = .success(try await body()) } catch { answer = .failure(error) }
             result.with { $0 = answer }
             done.signal()
         }
         done.wait()
         switch result.with({ $0 }) {
-        case .success(let row?): return row
-        case .success(nil): throw .unavailable(why: "the stream ended without the row")
-        case .failure(let error as TrainerError) where error.isOutage:
+        case .success(let value)?: return value
+        case .failure(let error as TrainerError)? where error.isOutage:
             throw .unavailable(why: error.message)
-        case .failure(let error): throw .unreadable(row: "\(index)", why: "\(error)")
-        }
-    }
-
-    private static func first(
-        _ datasets: DatasetClient, _ request: StreamExamplesRequest
-    ) async -> Result<StreamedExample?, any Error> {
-        do {
-            let stream = try await datasets.rows(request)
-            defer { stream.cancel() }
-            while let response = try await datasets.next(stream) {
-                if case .example(let row)? = response.part { return .success(row) }
-            }
-            return .success(nil)
-        } catch {
-            return .failure(error)
+        case .failure(let error)?: throw .unreadable(row: row, why: "\(error)")
+        case nil: throw .unavailable(why: "nothing came")
         }
     }
 }
@@ -123,7 +145,9 @@ struct Conversation: Sendable {
                 case nil: break
                 }
             }
-            messages.append(ChatMessage(try Self.role(turn.role, row), parts))
+            var message = ChatMessage(try Self.role(turn.role, row), parts)
+            if message.role == .assistant { message.lossWeight = Float(turn.lossWeight ?? 1) }
+            messages.append(message)
         }
         (self.messages, self.images) = (messages, images)
     }

@@ -34,10 +34,11 @@ struct ExportVerb: Sendable {
         return .success
     }
 
-    /// `j1`, `j1/last`, or a full name.
+    /// `j1`, `j1/last`, `j1/report`, or a full name.
     private static func name(_ text: String) -> String {
         if text.hasPrefix("jobs/") || text.hasPrefix("models/") { return text }
         let parts = text.split(separator: "/")
+        if parts.count > 1, parts[1] == "report" { return "jobs/\(parts[0])/artifacts/report" }
         return parts.count > 1
             ? "jobs/\(parts[0])/checkpoints/\(parts[1])" : "jobs/\(text)/artifacts/result"
     }

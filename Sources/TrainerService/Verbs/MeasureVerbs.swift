@@ -18,13 +18,31 @@ extension Verb {
             "The longest answer. Default: 512."),
         OptionSpec("seed", .integer(0...Int.max), "N", standard: "0", from: .flag, "Seed."),
         OptionSpec("watch", .flag, from: .flag, "Follow the job to its end."),
+        OptionSpec(
+            "report", .text, "FILE", from: .flag,
+            "Follow the job and write its page of HTML there."),
+        OptionSpec(
+            "robustness", .flag, from: .flag, "Also ask under the dataset's augmentations."),
+        OptionSpec(
+            "slice", .list, "NAME", from: .flag,
+            "Rows alike, such as width or attributes.KEY; repeat it. Default: size, sharpness,"
+                + " tags."),
+        OptionSpec(
+            "abstain-below", .number(0...1), "CONFIDENCE", from: .flag,
+            "Hand less confident answers to a person."),
     ]
 
     static let baseline = Verb(
         "baseline", "Measure a model before training.",
         options: measureOptions + [
             OptionSpec(
-                "shots", .list, "N", from: .flag, "Shots to try; repeat it. Default: 0 and 3.")
+                "shots", .list, "N", from: .flag, "Shots to try; repeat it. Default: 0 and 3."),
+            OptionSpec("nearest", .flag, from: .flag, "Show the rows with the nearest images."),
+            OptionSpec(
+                "constrained", .flag, from: .flag, "Also choose answers among the classes."),
+            OptionSpec(
+                "repeats", .integer(0...20), "N", from: .flag,
+                "Times that each question is asked again."),
         ] + trainerOptions
     ) { try await MeasureVerb($0).baseline() }
 
@@ -35,6 +53,13 @@ extension Verb {
             OptionSpec(
                 "split", .choice(["test", "validation", "train"]), "SPLIT", standard: "test",
                 from: .flag, "Which rows."),
+            OptionSpec(
+                "base-format", .choice(["nf4", "int8", "int4"]), "FORMAT", from: .flag,
+                "What the base is loaded in; nf4 for adapters that QLoRA trained. Default: as"
+                    + " stored."),
+            OptionSpec(
+                "compare-with", .text, "JOB", from: .flag,
+                "A measured job. Default: the newest baseline."),
         ] + trainerOptions
     ) { try await MeasureVerb($0).evaluate() }
 
@@ -74,6 +99,9 @@ struct MeasureVerb: Sendable {
             return count
         }
         (spec.seed, spec.measuring) = (UInt64(settings.integer("seed") ?? 0), measuring)
+        if settings.flag("nearest") { spec.shotSelection = .nearestImage }
+        spec.tryConstrained = settings.flag("constrained")
+        spec.repeatCount = UInt32(clamping: settings.integer("repeats") ?? 0)
         return try await run(.baseline(spec))
     }
 
@@ -84,9 +112,18 @@ struct MeasureVerb: Sendable {
         if let words = settings.text("adapter")?.split(separator: "/"), words.count == 2 {
             spec.target?.adapter = "jobs/\(words[0])/checkpoints/\(words[1])"
         }
+        switch settings.text("base-format") {
+        case "nf4": spec.target?.baseWeightFormat = .nf4
+        case "int8": spec.target?.baseWeightFormat = .int8
+        case "int4": spec.target?.baseWeightFormat = .int4
+        default: break
+        }
         spec.datasetVersion = VersionWords.name(try required("dataset"))
         (spec.split, spec.measuring) = (settings.text("split") ?? "test", measuring)
         spec.seed = UInt64(settings.integer("seed") ?? 0)
+        if let job = settings.text("compare-with") {
+            spec.compareWith = "jobs/\(job)/evaluations/main"
+        }
         return try await run(.evaluate(spec))
     }
 
@@ -96,6 +133,8 @@ struct MeasureVerb: Sendable {
             $0.sampling = .with {
                 $0.tokensMax = UInt32(clamping: settings.integer("max-tokens") ?? 0)
             }
+            ($0.robustness, $0.slices) = (settings.flag("robustness"), settings.list("slice"))
+            $0.abstainConfidence = settings.number("abstain-below") ?? 0
         }
     }
 
@@ -111,7 +150,21 @@ struct MeasureVerb: Sendable {
         request.jobID = settings.text("id") ?? ""
         request.requestID = UUID().uuidString
         request.spec = .with { $0.work = work }
-        return try await verb.create(request)
+        let report = settings.text("report")
+        guard settings.flag("watch") || report != nil else {
+            return try await verb.create(request)
+        }
+        return try await invocation.withClient { [verb, invocation, request] client in
+            let job = try await client.call(Training.createJob, request, options: verb.options)
+            let state = try await WatchVerb(invocation).follow(job.name, after: 0, client)
+            guard state == .succeeded else { return .failure }
+            let answer = try await client.call(
+                Training.getEvaluation, .with { $0.name = "\(job.name)/evaluations/main" },
+                options: verb.options)
+            MeasureTable(answer.evaluation ?? Evaluation()).show(invocation)
+            if let report { try await ReportFile(job.name, report).write(client) }
+            return .success
+        }
     }
 
     func compare() async throws -> Verb.Outcome {

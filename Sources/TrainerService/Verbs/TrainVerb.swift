@@ -66,9 +66,36 @@ extension Verb {
 }
 
 extension Verb {
+    static let merge = Verb(
+        "merge", "Merge an adapter into its model.", operands: "JOB/CHECKPOINT",
+        options: [
+            OptionSpec("id", .text, "JOB", from: .flag, "Name of the job."),
+            OptionSpec(
+                "output", .text, "MODEL", from: .flag,
+                "Name of the model that is made. Default: of the base and the job."),
+            OptionSpec(
+                "precision", .choice(["float32", "bfloat16"]), "TYPE", from: .flag,
+                "Of changed weights. Default: that of the base."),
+            OptionSpec(
+                "difference", .number(0...1_000), "LOGITS", from: .flag,
+                "Largest difference of a logit. Default: 0.05, for float32 0.001."),
+            OptionSpec("watch", .flag, from: .flag, "Follow the job to its end."),
+            OptionSpec("validate-only", .flag, from: .flag, "Check everything, keep nothing."),
+        ] + trainerOptions,
+        examples: [
+            ("fovea-trainer merge first/best --watch", "A model that needs no adapter.")
+        ]
+    ) { try await TrainVerb($0).merge() }
+}
+
+extension Verb {
     static let estimate = Verb(
         "estimate", "Say whether a job fits, and what it costs.",
-        options: recipeOptions + trainerOptions
+        options: recipeOptions + [
+            OptionSpec(
+                "measure", .flag, from: .flag,
+                "Run a few steps on the free device to learn the time.")
+        ] + trainerOptions
     ) { try await TrainVerb($0).estimate() }
 }
 
@@ -87,6 +114,24 @@ struct TrainVerb: Sendable {
         request.requestID = UUID().uuidString
         request.validateOnly = settings.flag("validate-only")
         request.spec = try spec()
+        return try await verb.create(request)
+    }
+
+    func merge() async throws -> Verb.Outcome {
+        let words = (invocation.operands.first ?? "").split(separator: "/")
+        guard words.count == 2 else {
+            throw UsageError.missing(option: "JOB/CHECKPOINT", why: "such as first/best")
+        }
+        var spec = MergeSpec()
+        spec.adapter = "jobs/\(words[0])/checkpoints/\(words[1])"
+        spec.outputModelID = settings.text("output") ?? ""
+        spec.outputWeightFormat =
+            settings.text("precision").flatMap { .init(plainName: $0) } ?? .unspecified
+        spec.logitDifferenceMax = settings.number("difference") ?? 0
+        var request = CreateJobRequest()
+        (request.jobID, request.requestID) = (settings.text("id") ?? "", UUID().uuidString)
+        request.validateOnly = settings.flag("validate-only")
+        request.spec = .with { $0.work = .merge(spec) }
         return try await verb.create(request)
     }
 
@@ -126,10 +171,10 @@ struct TrainVerb: Sendable {
     }
 
     func estimate() async throws -> Verb.Outcome {
-        let spec = try spec()
-        let answer = try await invocation.withClient { [verb] client in
-            try await client.call(
-                Training.estimateJob, .with { $0.spec = spec }, options: verb.options)
+        var request = EstimateJobRequest()
+        (request.spec, request.measure) = (try spec(), settings.flag("measure"))
+        let answer = try await invocation.withClient { [verb, request] client in
+            try await client.call(Training.estimateJob, request, options: verb.options)
         }
         let estimate = answer.estimate ?? JobEstimate()
         let parts = estimate.memory.map { share in
@@ -140,7 +185,11 @@ struct TrainVerb: Sendable {
             parts + [("peak_bytes", "\(estimate.peakHostBytes)")] + devices + [
                 ("steps", "\(estimate.stepCount)"),
                 ("trained_parameters", "\(estimate.trainedParameterCount)"),
-                ("running_seconds", "\(estimate.runningSeconds)"),
+                (
+                    "running_seconds",
+                    estimate.timeBasis.isEmpty
+                        ? "not known; --measure runs a few steps" : "\(estimate.runningSeconds)"
+                ),
                 ("cost", "\(estimate.cost) \(estimate.currency)"),
                 ("problems", answer.problems.map(\.message).joined(separator: "; ")),
                 ("notes", answer.notes.map(\.message).joined(separator: "; ")),

@@ -27,7 +27,7 @@ extension Verb {
         train,
         evaluate,
         .later("quantize", "Make a smaller model."),
-        .later("merge", "Merge an adapter into its model."),
+        merge,
         watch, jobs, cancel, pause, resume,
         compare,
         advise,
@@ -91,6 +91,7 @@ extension Verb {
         examples: [
             ("fovea-trainer export j1 adapter", "The best adapter of a job, in PEFT's layout."),
             ("fovea-trainer export j1/last adapter", "That of its last checkpoint."),
+            ("fovea-trainer export base/report page", "The report of a measured job."),
         ]
     ) { try await ExportVerb($0).run() }
 }
@@ -233,6 +234,7 @@ extension TrainingJob {
             ("steps", "\(progress.stepCount)"), ("loss", value(of: "loss")),
             ("best_checkpoint", bestCheckpoint), ("last_checkpoint", lastCheckpoint),
             ("running_seconds", "\(progress.runningSeconds)"),
+            ("peak_bytes", "\(usage?.peakDeviceBytes ?? 0)"),
             ("warnings", warnings.map(\.message).joined(separator: "; ")), ("etag", etag),
         ]
     }

@@ -40,6 +40,8 @@ final class TrainWork: JobWork {
     private var facts = DatasetFacts()
     private var peakBytes = 0
     private var retries = 0
+    private var augmented: AugmentedRows?
+    private var log: RunLog?
 
     init(_ order: JobOrder, _ parts: Parts, _ library: RowLibrary) {
         (self.order, self.parts, self.library) = (order, parts, library)
@@ -72,8 +74,12 @@ final class TrainWork: JobWork {
         guard let train = try library.kept(.train, of: parts.version),
             let validation = try library.kept(.validation, of: parts.version)
         else { throw RowPackError.damaged(row: 0) }
+        if parts.spec.augment == true {
+            augmented = AugmentedRows(
+                parts.version, library, seed: parts.spec.seed, epochs: parts.recipe.epochs, control)
+        }
         let rows = VersionRows(
-            parts.version, library.datasets, train: train, validation: validation)
+            parts.version, library, train: train, validation: validation, augmented: augmented)
         stage = .counting(rows, split: 0, row: 0)
         return WorkTurn(progress: progress("counting tokens"))
     }
@@ -125,6 +131,10 @@ final class TrainWork: JobWork {
         let store = CheckpointStore(checkpoints)
         setup.store = store
         setup.start = try parts.start.map { .adapter(try Adapter(folder: $0, for: model)) }
+        if parts.spec.generatedRows > 0 {
+            let scores = try GeneratedScores(parts, rows, model, order.control)
+            setup.taskMetrics = { (weights, _) throws(RowFault) in try scores(weights) }
+        }
         let last = store.resolved("last")
         let saved = try last.map { (name) throws(CheckpointError) in
             try SavedCheckpoint(name, in: store)
@@ -133,8 +143,12 @@ final class TrainWork: JobWork {
         let control = run.control
         order.control.onWant { wish in control.ask(wish == .cancel ? .cancel : .pause) }
         stage = .running(run)
+        var events = skipped()
+        log = RunLog("\(order.folder)/artifacts/log", after: run.state.step) { problem in
+            events.append(.warning(.with { $0.problem = problem }))
+        }
         return WorkTurn(
-            events: skipped() + (saved.map { [told($0, in: store)] } ?? []),
+            events: events + (saved.map { [told($0, in: store)] } ?? []),
             progress: progress("training"), isLast: true)
     }
 
@@ -187,9 +201,11 @@ final class TrainWork: JobWork {
         case .step(let measures):
             peakBytes = max(peakBytes, measures.peakBytes)
             turn.events = [.step(Messages.StepMeasures(measures))] + measures.warnings
+            if measures.trainedTokens > 0 { turn.events += logged(run) }
         case .evaluation(let measures):
             turn.progress?.phase = "evaluating"
             turn.events = [.evaluation(EvaluationEvent(measures))] + overfitting(run)
+            turn.events += logged(run)
         case .checkpoint(let record):
             turn.events = [.checkpoint(message(record))]
         case .stopped(.finished): turn.isLast = true
@@ -200,6 +216,14 @@ final class TrainWork: JobWork {
         case .stopped(.paused), .stopped(.cancelled): throw JobControl.Interrupted()
         }
         return turn
+    }
+
+    /// Writes the newest line of the history to the log; a warning where that fails.
+    private func logged(_ run: TrainingRun) -> [JobEvent.Body] {
+        guard let problem = log?.write(run.history.last) else { return [] }
+        return [
+            .warning(.with { ($0.step, $0.problem) = (UInt64(run.state.step), problem) })
+        ]
     }
 
     /// A warning where the train loss falls while that of the validation rows does not.
@@ -236,6 +260,7 @@ final class TrainWork: JobWork {
     }
 
     func result() throws -> WorkResult {
+        augmented?.clear()
         var result = WorkResult()
         result.peakDeviceBytes = UInt64(peakBytes)
         let store = CheckpointStore("\(order.folder)/checkpoints")
@@ -247,6 +272,11 @@ final class TrainWork: JobWork {
         lineage.adapterSha256 = artifact.weightsDigest
         result.lineage = lineage
         result.artifacts = [artifact.summary(named: "\(order.name)/artifacts/result", lineage)]
+        if let log, case .running(let run) = stage {
+            let files = try log.finished(run.trainerState(run.state))
+            result.artifacts.append(
+                files.summary(named: "\(order.name)/artifacts/log", self.lineage))
+        }
         return result
     }
 

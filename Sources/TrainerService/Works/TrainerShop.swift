@@ -49,7 +49,7 @@ struct TrainerShop: WorkShop {
             spec.work = .evaluate(evaluate)
             return CheckedJob(spec: spec, lineage: parts.lineage)
         case .quantize?: throw TrainerError.notBuilt(what: "quantising")
-        case .merge?: throw TrainerError.notBuilt(what: "merging")
+        case .merge(let merge)?: return try await checked(merge, in: spec)
         case nil: throw ResourceError.required(field: "spec.work")
         }
     }
@@ -62,6 +62,9 @@ struct TrainerShop: WorkShop {
             return MeasureWork(order, try await waiting(order) { try await parts(spec) }, library)
         case .evaluate(let spec)?:
             return MeasureWork(order, try await waiting(order) { try await parts(spec) }, library)
+        case .merge(let spec)?:
+            return MergeWork(
+                order, try await waiting(order) { try await parts(spec) }, registry, library)
         default: throw TrainerError.notBuilt(what: order.spec.workName)
         }
     }
@@ -89,6 +92,7 @@ struct TrainerShop: WorkShop {
         let recipe = try parts.checkedWithoutRows()
         var completed = train.completed(by: recipe.recipe)
         completed.datasetVersion = parts.version.name
+        completed.augment = train.augment ?? (parts.version.augmentationPolicy != nil)
         // How much fits at once depends on the rows, which are counted as the job's first phase.
         completed.batch?.microBatchTokensMax = train.batch?.microBatchTokensMax ?? 0
         job.notes = recipe.notes.map { note in
@@ -97,6 +101,7 @@ struct TrainerShop: WorkShop {
                 allowed: note.allowed, note.message)
         }
         try await checkEvidence(train, parts.version, &job)
+        job.estimate = try await estimate(spec, parts)
         job.spec.work = .train(completed)
         job.lineage = Lineage(
             parts.model.message, parts.version, job: JobName(id: ""), seed: train.seed,
@@ -108,11 +113,65 @@ struct TrainerShop: WorkShop {
     /// Splits that training cannot do without.
     private func check(_ version: DatasetVersion, _ parts: TrainWork.Parts) throws {
         for split in [SplitKind.train, .validation] { try checkRows(split, version) }
-        if parts.spec.augment == true {
-            throw TrainerError.notBuilt(what: "augmentation while training")
+        guard parts.spec.augment != true || version.augmentationPolicy != nil else {
+            throw ResourceError.invalid(
+                field: "spec.train.augment", seen: "true",
+                allowed: "false is allowed, since \(version.name) was frozen without a policy")
         }
-        guard parts.recipe.earlyStopping.metric == "loss" else {
-            throw TrainerError.notBuilt(what: "early stopping on a metric of answers")
+        try checkAnswers(parts)
+        try checkPlainFields(parts.spec)
+    }
+
+    /// What the job will need, where its rows are few enough to be counted while somebody waits;
+    /// throws where it is more than there is.
+    private func estimate(_ spec: JobSpec, _ parts: TrainWork.Parts) async throws -> JobEstimate? {
+        guard parts.version.exampleCount <= TrainerLimits.rowsCountedAtOnce else { return nil }
+        let rows: CountedRows
+        // What is wrong with a row is told when the rows are counted, as the job's first phase.
+        do { rows = try await CountedRows(parts, library) } catch is RowFault { return nil }
+        guard !rows.facts.train.isEmpty else { return nil }
+        let estimate = try await EstimateJob(shop: self).estimate(spec, parts, rows)
+        guard estimate.fits else {
+            throw TrainerError.doesNotFit(
+                device: spec.device, bytes: estimate.peakHostBytes,
+                bytesMax: estimate.devices[0].memoryBytes,
+                ways: estimate.alternatives.filter {
+                    $0.peakDeviceBytes <= estimate.devices[0].memoryBytes
+                }.map(\.words))
+        }
+        return estimate
+    }
+
+    /// Metrics of answers are known by name, and an adapter must be what writes the answers.
+    private func checkAnswers(_ parts: TrainWork.Parts) throws {
+        guard parts.spec.generatedRows > 0 else { return }
+        let metric = parts.recipe.earlyStopping.metric
+        let known = try ["loss"] + GeneratedScores.names(parts.version)
+        guard known.contains(metric) else {
+            throw ResourceError.invalid(
+                field: "spec.train.early_stopping.metric", seen: metric,
+                allowed: "one of \(known.joined(separator: ", ")) is allowed")
+        }
+        guard parts.recipe.method != .full else {
+            throw ResourceError.invalid(
+                field: "spec.train.generated_rows_max", seen: "\(parts.spec.generatedRows)",
+                allowed: "0, with early stopping on the loss, is allowed with method FULL")
+        }
+    }
+
+    /// Fields that change nothing here are refused rather than passed over.
+    private func checkPlainFields(_ spec: TrainSpec) throws(ResourceError) {
+        guard spec.preprocess == nil else {
+            throw .invalid(
+                field: "spec.train.preprocess", seen: "changes",
+                allowed: "only the preprocessing of the model is allowed; leave it unset")
+        }
+        let watch = spec.forgetting ?? ForgettingWatch()
+        let isSet = !watch.probeVersion.isEmpty || watch.stopDrop != nil || watch.warnDrop != nil
+        guard watch.disabled || !isSet else {
+            throw .invalid(
+                field: "spec.train.forgetting", seen: "a watch",
+                allowed: "only an unset or disabled watch is allowed by this release")
         }
     }
 
@@ -169,13 +228,17 @@ struct TrainerShop: WorkShop {
             ModelName(target.model, field: "spec.evaluate.target.model"))
         let version = try await library.datasets.version(
             VersionName(spec.datasetVersion, field: "spec.evaluate.dataset_version"))
-        let plan = try MeasurePlan(spec)
+        let plan = try MeasurePlan(spec, version)
         try checkRows(plan.split, version)
         let adapter = try await folder(
             ofAdapter: target.adapter, field: "spec.evaluate.target.adapter", of: model)
-        return MeasureWork.Parts(
+        var parts = MeasureWork.Parts(
             plan: plan, target: target, model: model, version: version, adapter: adapter,
             backend: backend)
+        let split = version.splits.first { $0.split == plan.split }?.splitSha256 ?? ""
+        parts.reference = try await store.reference(spec.compareWith, on: split)
+        parts.history = try await store.history(of: target, version, on: split)
+        return parts
     }
 
     private func checkRows(_ split: SplitKind, _ version: DatasetVersion) throws(TrainerError) {
@@ -187,11 +250,11 @@ struct TrainerShop: WorkShop {
     }
 
     /// The folder of a checkpoint's adapter; nil where none is named.
-    private func folder(
+    func folder(
         ofAdapter text: String, field: String, of model: ModelRecord
     ) async throws -> String? {
         guard !text.isEmpty else { return nil }
-        let name = try CheckpointName(text, field: field)
+        let name = try await checkpoint(text, field: field)
         let job = try await store.reader.read { db in try db.job(name.job) }
         let base = job.stored.lineage?.modelSha256 ?? ""
         guard base == model.message.modelSha256 else {
@@ -204,6 +267,27 @@ struct TrainerShop: WorkShop {
                 type: "fovea.trainer.v1.Checkpoint", name: "\(name)")
         }
         return path
+    }
+}
+
+extension TrainerShop {
+    /// The checkpoint that a name or a digest of its adapter means.
+    func checkpoint(_ text: String, field: String) async throws -> CheckpointName {
+        let isDigest = text.count == 64 && text.allSatisfy(\.isHexDigit)
+        return isDigest
+            ? try await checkpoint(ofDigest: text.lowercased())
+            : try CheckpointName(text, field: field)
+    }
+
+    /// The checkpoint whose adapter has a digest.
+    private func checkpoint(ofDigest digest: String) async throws -> CheckpointName {
+        let names = try await store.reader.read { db in try db.jobs("ORDER BY id DESC").map(\.name)
+        }
+        for job in names {
+            let found = try await store.checkpoints(of: job).first { $0.adapterSha256 == digest }
+            if let found { return try CheckpointName(found.name, field: "adapter") }
+        }
+        throw ResourceError.notFound(type: "fovea.trainer.v1.Checkpoint", name: digest)
     }
 }
 

@@ -41,6 +41,8 @@ typedef enum ck_weight {
 #define CK_ATTENTION_PART 1024
 /// Keys that its derivative holds packed while the queries pass by.
 #define CK_ATTENTION_HELD 512
+/// Widest head.
+#define CK_ATTENTION_WIDTH 256
 /// Numbers of an item of attention, and of a query whose parts are joined.
 #define CK_ATTENTION_ITEM 7
 #define CK_ATTENTION_JOIN 5

@@ -15,6 +15,7 @@
 #include "ops/matmul_block.h"
 
 #include "ops/attention_weights.h"
+#include "ops/page_bytes.h"
 #include "ops/attention_slopes.h"
 
 #define T f32

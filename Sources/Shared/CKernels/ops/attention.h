@@ -27,8 +27,12 @@ typedef struct NAME(attention_item) {
     int64_t rows, blocks;            // rows are queries times heads of the group
     int64_t units, stride;           // units of K in a tile, K rounded up to whole panels
     bool few;                        // rows that are one strip: then keys are the panels
+    bool tiles, bytes;               // pages are tiles (page_tiles.h); and of int8
+    bool direct;                     // v is multiplied where it is, and k if it is bytes
     // Scratch memory.
     f32 *q, *k, *v, *scores, *few_scores, *factors, *out, *part_out;
+    f32 *key_scales;  // of the keys and values of a block of bytes that are tiles, or NULL
+    uint8_t *halves;  // of the magnitudes of such bytes
     T *held;
     attention_sums *all, *part;
 } NAME(attention_item);
@@ -70,6 +74,8 @@ static ITEM NAME(attention_item_of)(const ck_args *a, int64_t unit) {
     item.units = tile_units(item.type, item.width);
     item.stride = (item.width + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
     item.few = item.rows <= TILE_ROWS;
+    item.bytes = a->pointers[8] != NULL;
+    item.tiles = a->pointers[6] && NAME(page_is_tiles)(item.width, n[4], item.bytes);
     return item;
 }
 
@@ -80,9 +86,9 @@ static void NAME(attention_reserve)(ITEM *item) {
     int64_t scores = (keys + 1) * CK_ATTENTION_ROWS, out = rows * item->stride;
     int64_t sizes[] = {rows * item->units, keys * item->units, keys * item->stride, scores,
                        TILE_ROWS * keys, CK_ATTENTION_ROWS, out, out, states, states,
-                       keys * item->width};
-    int64_t total = 0, places[11];
-    for (int i = 0; i < 11; i++) places[i] = total, total += (sizes[i] + 15) / 16 * 16;
+                       keys * item->width, 2 * keys, PAGE_HALVES};
+    int64_t total = 0, places[13];
+    for (int i = 0; i < 13; i++) places[i] = total, total += (sizes[i] + 15) / 16 * 16;
     f32 *memory = ck_scratch((size_t)total * sizeof(f32));
     item->q = memory + places[0];
     item->k = memory + places[1];
@@ -95,6 +101,11 @@ static void NAME(attention_reserve)(ITEM *item) {
     item->all = (attention_sums *)(memory + places[8]);
     item->part = (attention_sums *)(memory + places[9]);
     item->held = (T *)(memory + places[10]);
+    if (item->tiles && item->bytes) {
+        item->key_scales = memory + places[11];
+        item->halves = (uint8_t *)(memory + places[12]);
+        page_halves(item->halves);
+    }
     for (int64_t block = 0; block < item->blocks; block++) {
         item->all[block].out = item->out + block * CK_ATTENTION_ROWS * item->stride;
         item->part[block].out = item->part_out + block * CK_ATTENTION_ROWS * item->stride;
@@ -131,19 +142,71 @@ static void NAME(attention_pack_queries)(ITEM *item) {
 
 #include "ops/attention_keys.h"
 
-// scores = k q^T of a block of rows with the first `keys` of `packed` keys.
-static void NAME(attention_scores)(ITEM *item, int64_t block, int64_t keys, int64_t packed) {
-    int64_t rows = NAME(attention_block_rows)(item, block);
-    tile t = {.type = item->type, .units = item->units, .b_stride = item->units * TILE_COLUMNS};
-    if (item->few) {
-        t.rows = t.strip_rows = rows;
-        t.columns = (keys + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
-        t.a = item->q, t.b = item->k;
-        t.c = item->few_scores, t.c_stride = CK_ATTENTION_KEYS;
-        tile_multiply(&t);
-        attention_turn(item->scores, item->few_scores, rows, keys);
+// What is fetched while k or v is multiplied: as many bytes a panel, of which one begins at a key,
+// of keys or values of the pages. Nothing behind the last key.
+static void NAME(attention_fetch_ahead)(const ITEM *item, tile *t, int value, const int64_t *keys) {
+    int64_t size = item->bytes ? 1 : (int64_t)sizeof(T);
+    const char *from = item->args->pointers[3 + value], *at[2];
+    t->fetch = (const char *)t->a;
+    t->fetch_panel = t->fetch_step = 0;
+    if (!item->tiles || keys[0] >= item->end) return;
+    for (int i = 0; i < 2; i++) {
+        int64_t key = keys[i] < item->end ? keys[i] : keys[0];
+        at[i] = from + NAME(attention_page_place)(item, key) * item->width * size;
+    }
+    t->fetch = at[0];
+    t->fetch_panel = at[1] - at[0];
+    t->fetch_step = TILE_COLUMNS * (int64_t)sizeof(f32) * size / (int64_t)sizeof(T);
+}
+
+// The product of one or two panels, which are bytes where those of the pages are multiplied.
+static void NAME(attention_multiply_few)(const ITEM *item, const tile *t) {
+#if defined(HAS_BF16_DOT)
+    if (item->bytes && item->direct) {
+        page_product p = {.rows = t->rows, .panels = t->columns / TILE_COLUMNS, .units = t->units};
+        p.a = t->a, p.a_step = t->a_step ? t->a_step : t->rows;
+        p.b = t->b, p.b_stride = t->b_stride;
+        p.pieces = t->pieces, p.piece_units = t->piece_units;
+        p.c = t->c, p.c_stride = t->c_stride, p.add = t->add;
+        p.halves = item->halves;
+        p.fetch = t->fetch, p.fetch_panel = t->fetch_panel, p.fetch_step = t->fetch_step;
+        page_multiply(&p);
         return;
     }
+#endif
+    (void)item;
+    tile_multiply(t);
+}
+
+// Scores of a few rows with the panels of keys that begin at `key`, two at a time. What is fetched
+// meanwhile are the block's values, or the next block's keys if the values are here already.
+static void NAME(attention_scores_few)(ITEM *item, int64_t key, int64_t keys, int64_t rows) {
+    tile t = {.type = item->type, .units = item->units, .rows = rows, .strip_rows = rows};
+    t.a = item->q, t.c_stride = CK_ATTENTION_KEYS;
+    int64_t end = (keys + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
+    for (int64_t i = 0; i < end; i += 2 * TILE_COLUMNS) {
+        int64_t next = key + i + (item->direct ? 0 : CK_ATTENTION_KEYS);
+        int64_t places[2] = {next, next + TILE_COLUMNS};
+        bool two = end - i > TILE_COLUMNS;
+        t.b = NAME(attention_panel)(item, key, i);
+        t.b_stride = two ? NAME(attention_panel)(item, key, i + TILE_COLUMNS) - t.b : 0;
+        t.columns = two ? 2 * TILE_COLUMNS : TILE_COLUMNS;
+        t.c = item->few_scores + i;
+        NAME(attention_fetch_ahead)(item, &t, item->direct ? 1 : 0, places);
+        NAME(attention_multiply_few)(item, &t);
+    }
+    attention_turn(item->scores, item->few_scores, rows, keys);
+}
+
+// scores = k q^T of a block of rows with the first `keys` of `packed` keys from `key` on.
+static void NAME(attention_scores)(ITEM *item, int64_t block, int64_t key, int64_t keys,
+                                   int64_t packed) {
+    int64_t rows = NAME(attention_block_rows)(item, block);
+    if (item->few) {
+        NAME(attention_scores_few)(item, key, keys, rows);
+        return;
+    }
+    tile t = {.type = item->type, .units = item->units, .b_stride = item->units * TILE_COLUMNS};
     t.strip_rows = tile_strip_rows(packed);
     t.rows = (keys + t.strip_rows - 1) / t.strip_rows * t.strip_rows;
     if (t.rows > packed) t.rows = packed;
@@ -151,6 +214,34 @@ static void NAME(attention_scores)(ITEM *item, int64_t block, int64_t keys, int6
     t.a = item->k, t.b = item->q + block * CK_ATTENTION_ROWS * item->units;
     t.c = item->scores, t.c_stride = CK_ATTENTION_ROWS;
     tile_multiply(&t);
+}
+
+// out (+)= p v of a few rows, two panels at a time, from the pages if v is not packed.
+static void NAME(attention_values_few)(const ITEM *item, const tile *all, int64_t key) {
+    int64_t pieces[CK_ATTENTION_KEYS / TILE_COLUMNS], unit = tile_unit(item->type);
+    tile t = *all;
+    if (item->direct) {
+        const f32 *first = NAME(attention_value_piece)(item, key);
+        for (int64_t i = 0; i < t.units * unit; i += TILE_COLUMNS) {
+            pieces[i / TILE_COLUMNS] = NAME(attention_value_piece)(item, key + i) - first;
+        }
+        t.b = first;
+        t.b_stride = item->args->numbers[4] / unit * TILE_COLUMNS / (item->bytes ? 2 : 1);
+        t.pieces = pieces;
+        t.piece_units = TILE_COLUMNS / unit;
+    }
+    for (int64_t i = 0; i < item->stride; i += 2 * TILE_COLUMNS) {
+        tile part = t;
+        int64_t next = key + CK_ATTENTION_KEYS;
+        int64_t places[2] = {next + i * CK_ATTENTION_KEYS / item->stride,
+                             next + (i + TILE_COLUMNS) * CK_ATTENTION_KEYS / item->stride};
+        part.columns = item->stride - i;
+        if (part.columns > 2 * TILE_COLUMNS) part.columns = 2 * TILE_COLUMNS;
+        part.b = t.b + i / TILE_COLUMNS * t.b_stride;
+        part.c = t.c + i;
+        NAME(attention_fetch_ahead)(item, &part, item->direct ? 0 : 1, places);
+        NAME(attention_multiply_few)(item, &part);
+    }
 }
 
 // Hides keys from rows that are before them: the first rows of a block, ever more of them.
@@ -171,9 +262,10 @@ static void NAME(attention_meet)(ITEM *item, int64_t block, int64_t key, int64_t
     int64_t keys = NAME(attention_seen)(item, block * CK_ATTENTION_ROWS + rows - 1) - key;
     if (keys > packed) keys = packed;
     if (keys <= 0) return;
-    NAME(attention_scores)(item, block, keys, packed);
+    NAME(attention_scores)(item, block, key, keys, packed);
     if (item->causal) NAME(attention_mask)(item, block, key, keys);
-    attention_weights(item->type, item->scores, keys, rows, item->scale, sums, item->factors);
+    attention_weights(item->type, item->scores, item->key_scales, keys, rows, item->scale, sums,
+                      item->factors);
     for (int64_t row = 0; !begins && row < rows; row++) {
         if (item->factors[row] == 1) continue;
         attention_scale(sums->out + row * item->stride, item->factors[row], item->stride);
@@ -192,7 +284,8 @@ static void NAME(attention_meet)(ITEM *item, int64_t block, int64_t key, int64_t
         .c_stride = item->stride,
         .add = !begins,
     };
-    tile_multiply(&t);
+    if (item->few) NAME(attention_values_few)(item, &t, key);
+    else tile_multiply(&t);
 }
 
 // Rows without keys in the part stay as they are.

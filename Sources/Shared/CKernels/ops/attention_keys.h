@@ -143,7 +143,105 @@ static void NAME(attention_pack_values)(ITEM *item, int64_t key, int64_t keys) {
     }
 }
 
+// Where the keys' page of one head begins, in elements.
+static inline int64_t NAME(attention_page_first)(const ITEM *item, int64_t key) {
+    int64_t row = key % item->args->numbers[4];
+    return (NAME(attention_page_place)(item, key) - row) * item->width;
+}
+
+// What lies in pages of keys, or of values, from an element on.
+static inline const f32 *NAME(attention_lies)(const ITEM *item, int value, int64_t element) {
+    const char *pages = item->args->pointers[3 + value];
+    return (const f32 *)(pages + element * (item->bytes ? 1 : (int64_t)sizeof(T)));
+}
+
+// The panel of keys that begins i keys after a block does: of the page or packed.
+static const f32 *NAME(attention_panel)(const ITEM *item, int64_t key, int64_t i) {
+    if (!item->tiles || (item->bytes && !item->direct)) return item->k + i * item->units;
+    return NAME(attention_lies)(item, 0, NAME(attention_page_place)(item, key + i) * item->width);
+}
+
+// The first panel of the TILE_COLUMNS values from a key on, in their page.
+static const f32 *NAME(attention_value_piece)(const ITEM *item, int64_t key) {
+    int64_t inside = key % item->args->numbers[4] * TILE_COLUMNS;
+    return NAME(attention_lies)(item, 1, NAME(attention_page_first)(item, key) + inside);
+}
+
+// k that is panels of keys already, a panel at a time.
+static void NAME(attention_take_keys)(ITEM *item, int64_t key, int64_t keys) {
+    int64_t size = TILE_COLUMNS * item->width;
+    T *to = item->few ? (T *)item->k : item->held;
+    for (int64_t i = 0; i < keys; i += TILE_COLUMNS, to += size) {
+        int64_t first = NAME(attention_page_place)(item, key + i) * item->width;
+        NAME(page_take)(to, item->args->pointers[3], first, size, item->halves);
+    }
+}
+
+// Such panels as strips of keys: both have units in turn.
+static void NAME(attention_take_strips)(ITEM *item, int64_t keys) {
+    int64_t lines = tile_strip_rows(keys);
+    const f32 *panels = (const f32 *)item->held;
+    for (int64_t i = 0; i < keys;) {
+        int64_t strip = i / lines * lines, inside = i % TILE_COLUMNS;
+        int64_t width = keys - strip < lines ? keys - strip : lines, count = strip + width - i;
+        if (count > LANES) count = LANES;
+        if (count > TILE_COLUMNS - inside) count = TILE_COLUMNS - inside;
+        const f32 *from = panels + (i - inside) * item->units + inside;
+        f32 *to = item->k + strip * item->units + i - strip;
+        for (int64_t unit = 0; unit < item->units; unit++) {
+            vec x = vec_load_some_f32(from + unit * TILE_COLUMNS, count);
+            vec_store_some_f32(to + unit * width, x, count);
+        }
+        i += count;
+    }
+}
+
+// v that is panels of columns already, in pieces of TILE_COLUMNS keys. A key past the last, which
+// nobody has written perhaps, is zero.
+static void NAME(attention_take_values)(ITEM *item, int64_t key, int64_t keys) {
+    int64_t unit = NAME(page_unit)(), page = item->args->numbers[4];
+    int64_t units = tile_units(item->type, keys);
+    for (int64_t i = 0; i < keys; i += TILE_COLUMNS) {
+        int64_t first = NAME(attention_page_first)(item, key + i);
+        int64_t left = keys - i < TILE_COLUMNS ? keys - i : TILE_COLUMNS;
+        int64_t count = (left + unit - 1) / unit * unit * TILE_COLUMNS;
+        first += (key + i) % page * TILE_COLUMNS;
+        for (int64_t j = 0; j < item->width; j += TILE_COLUMNS) {
+            f32 *to = item->v + j * units + i / unit * TILE_COLUMNS;
+            const void *from = item->args->pointers[4];
+            NAME(page_take)((T *)to, from, first + j * page, count, item->halves);
+            if (left % unit == 0) continue;
+            T *last = (T *)to + count - unit * TILE_COLUMNS + left % unit;
+            for (int64_t k = 0; k < TILE_COLUMNS; k++) memset(last + k * unit, 0, sizeof(T));
+        }
+    }
+}
+
+// The scales of a block's keys and values; zeros past the last.
+static void NAME(attention_take_scales)(ITEM *item, int64_t key, int64_t keys) {
+    memset(item->key_scales, 0, 2 * CK_ATTENTION_KEYS * sizeof(f32));
+    for (int64_t i = 0; i < keys; i += TILE_COLUMNS) {
+        int64_t left = keys - i < TILE_COLUMNS ? keys - i : TILE_COLUMNS;
+        int64_t place = NAME(attention_page_place)(item, key + i);
+        for (int value = 0; value < 2; value++) {
+            const f32 *from = (const f32 *)item->args->pointers[8 + value] + place;
+            f32 *to = item->key_scales + value * CK_ATTENTION_KEYS + i;
+            memcpy(to, from, (size_t)left * sizeof(f32));
+        }
+    }
+}
+
 static void NAME(attention_pack_keys)(ITEM *item, int64_t key, int64_t keys) {
+    if (item->tiles) {
+        if (item->key_scales) NAME(attention_take_scales)(item, key, keys);
+        item->direct = item->bytes ? item->rows <= PAGE_ROWS
+                                   : item->few && keys % NAME(page_unit)() == 0;
+        bool in_place = item->few && (item->direct || !item->bytes);
+        if (!in_place) NAME(attention_take_keys)(item, key, keys);
+        if (!item->few) NAME(attention_take_strips)(item, keys);
+        if (!item->direct) NAME(attention_take_values)(item, key, keys);
+        return;
+    }
     if (item->few) NAME(attention_pack_panels)(item, key, keys);
     else NAME(attention_pack_strips)(item, key, keys);
     NAME(attention_pack_values)(item, key, keys);

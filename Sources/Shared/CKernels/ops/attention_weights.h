@@ -41,31 +41,42 @@ TILE_INLINE void attention_store(tile_type type, f32 *scores, int64_t key, vec e
     vec_store_f32(scores + (key + 1) * CK_ATTENTION_ROWS, odd);
 }
 
-// LANES rows of a block. A key more is masked where their number is odd.
-TILE_INLINE void attention_weigh(tile_type type, f32 *scores, int64_t keys, f32 scale,
-                                 f32 *largest, f32 *total, f32 *factor) {
+// The scores of a key, times its scale if keys have scales.
+TILE_INLINE vec attention_score(const f32 *scores, const f32 *scales, int64_t key) {
+    vec score = vec_load_f32(scores + key * CK_ATTENTION_ROWS);
+    return scales ? vec_mul(score, vec_set(scales[key])) : score;
+}
+
+// LANES rows of a block. A key more is masked where their number is odd. With scales, of keys and
+// CK_ATTENTION_KEYS further of values, weights are stored times those of the values.
+TILE_INLINE void attention_weigh(tile_type type, f32 *scores, const f32 *scales, int64_t keys,
+                                 f32 scale, f32 *largest, f32 *total, f32 *factor) {
     vec highest[4], c = vec_set(scale), before = vec_load_f32(largest);
     for (int i = 0; i < 4; i++) highest[i] = vec_set(-INFINITY);
     int64_t key = 0;
     for (; key + 4 <= keys; key += 4) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < 4; i++) {
-            highest[i] = vec_max(highest[i], vec_load_f32(scores + (key + i) * CK_ATTENTION_ROWS));
+            highest[i] = vec_max(highest[i], attention_score(scores, scales, key + i));
         }
     }
     for (; key < keys; key++) {
-        highest[0] = vec_max(highest[0], vec_load_f32(scores + key * CK_ATTENTION_ROWS));
+        highest[0] = vec_max(highest[0], attention_score(scores, scales, key));
     }
     highest[0] = vec_max(vec_max(highest[0], highest[1]), vec_max(highest[2], highest[3]));
     vec after = vec_max(vec_mul(highest[0], c), before), sum = vec_set(0);
     vec shift = vec_sub(vec_set(0), after);
     for (key = 0; key < keys; key += 2) {
-        vec even = vec_load_f32(scores + key * CK_ATTENTION_ROWS);
-        vec odd = vec_load_f32(scores + (key + 1) * CK_ATTENTION_ROWS);
+        vec even = attention_score(scores, scales, key);
+        vec odd = attention_score(scores, scales, key + 1);
         if (key + 1 == keys) odd = vec_set(-INFINITY);
         even = vec_exp2(vec_fma(even, c, shift));
         odd = vec_exp2(vec_fma(odd, c, shift));
         sum = vec_add(vec_add(sum, even), odd);
+        if (scales) {
+            even = vec_mul(even, vec_set(scales[CK_ATTENTION_KEYS + key]));
+            odd = vec_mul(odd, vec_set(scales[CK_ATTENTION_KEYS + key + 1]));
+        }
         attention_store(type, scores, key, even, odd);
     }
     vec f = vec_exp2(vec_sub(before, after));
@@ -74,15 +85,18 @@ TILE_INLINE void attention_weigh(tile_type type, f32 *scores, int64_t keys, f32 
     vec_store_f32(factor, f);
 }
 
-// All rows of a block.
-static void attention_weights(tile_type type, f32 *scores, int64_t keys, int64_t rows, f32 scale,
-                              attention_sums *sums, f32 *factors) {
+// All rows of a block. Only pages of bytes whose products are of bfloat16 have scales.
+static void attention_weights(tile_type type, f32 *scores, const f32 *scales, int64_t keys,
+                              int64_t rows, f32 scale, attention_sums *sums, f32 *factors) {
     for (int64_t row = 0; row < rows; row += LANES) {
-        f32 *largest = sums->largest + row, *total = sums->total + row;
-        if (type == TILE_BF16) {
-            attention_weigh(TILE_BF16, scores + row, keys, scale, largest, total, factors + row);
+        f32 *largest = sums->largest + row, *total = sums->total + row, *factor = factors + row;
+        f32 *from = scores + row;
+        if (type != TILE_BF16) {
+            attention_weigh(TILE_F32, from, NULL, keys, scale, largest, total, factor);
+        } else if (scales) {
+            attention_weigh(TILE_BF16, from, scales, keys, scale, largest, total, factor);
         } else {
-            attention_weigh(TILE_F32, scores + row, keys, scale, largest, total, factors + row);
+            attention_weigh(TILE_BF16, from, NULL, keys, scale, largest, total, factor);
         }
     }
 }

@@ -34,6 +34,7 @@
 #include "ops/adamw.h"
 #include "ops/sgd.h"
 #include "ops/rotary.h"
+#include "ops/page_tiles.h"
 #include "ops/attention.h"
 #include "ops/attention_gradient.h"
 #include "ops/attention_pages.h"

@@ -103,12 +103,19 @@ typedef struct tile {
     int64_t a_step;
     const f32 *b;
     int64_t b_stride;
+    // Where B lies in pieces of as many units: how far each is from `b`. NULL where it is in one.
+    const int64_t *pieces;
+    int64_t piece_units;
     f32 *c;
     int64_t c_stride;
     bool add;  // to what C holds; else C is written
     // Where the next panels are, and by how many bytes to look further at each unit of this strip.
     const char *next;
     int64_t next_step;
+    // For one group of columns: what is needed after it, from panel to panel and, a step a unit,
+    // along them. NULL to look TILE_AHEAD further in B.
+    const char *fetch;
+    int64_t fetch_panel, fetch_step;
 } tile;
 
 // How a strip meets B: with other strips, and then the next panel is fetched while they pass by; or
@@ -122,30 +129,42 @@ TILE_INLINE void tile_block(tile_type type, tile_way way, int rows, const tile *
     const int vectors = way == TILE_STREAMED_WIDE ? TILE_VECTORS_WIDE : TILE_VECTORS;
     const f32 *a = t->a, *b = t->b;
     const char *next = t->next;
+    const char *fetch = t->fetch ? t->fetch : (const char *)(b + TILE_AHEAD * TILE_COLUMNS);
+    int64_t fetch_panel = t->fetch ? t->fetch_panel : t->b_stride * (int64_t)sizeof(f32);
+    int64_t fetch_step = t->fetch ? t->fetch_step : TILE_COLUMNS * (int64_t)sizeof(f32);
     vec sum[TILE_ROWS][TILE_VECTORS_WIDE];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows * vectors; i++) sum[i / vectors][i % vectors] = vec_set(0);
-    for (int64_t unit = 0; unit < t->units; unit++) {
-        vec column[TILE_VECTORS_WIDE];
-#pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) {
-            int64_t panel = v * LANES / TILE_COLUMNS;
-            const f32 *from = b + panel * t->b_stride + v * LANES % TILE_COLUMNS;
-            column[v] = vec_load_f32(from);
-            if (way != TILE_SHARED) __builtin_prefetch(from + TILE_AHEAD * TILE_COLUMNS);
-        }
-        if (way == TILE_SHARED) __builtin_prefetch(next, 0, 2);
-#pragma clang loop unroll(full)
-        for (int row = 0; row < rows; row++) {
-            vec element = vec_set(a[row]);
+    int64_t length = t->pieces ? t->piece_units : t->units;
+    for (int64_t unit = 0, end; unit < t->units; unit = end) {
+        if (t->pieces) b = t->b + t->pieces[unit / length];
+        end = unit + length < t->units ? unit + length : t->units;
+        for (int64_t i = unit; i < end; i++) {
+            vec column[TILE_VECTORS_WIDE];
 #pragma clang loop unroll(full)
             for (int v = 0; v < vectors; v++) {
-                sum[row][v] = tile_step(type, element, column[v], sum[row][v]);
+                int64_t panel = v * LANES / TILE_COLUMNS, inside = v * LANES % TILE_COLUMNS;
+                column[v] = vec_load_f32(b + panel * t->b_stride + inside);
+                const char *line = fetch + panel * fetch_panel;
+                bool starts = inside * sizeof(f32) % 64 == 0;
+                if (way != TILE_SHARED && starts) {
+                    __builtin_prefetch(inside ? line + fetch_step / 2 : line);
+                }
             }
+            if (way == TILE_SHARED) __builtin_prefetch(next, 0, 2);
+#pragma clang loop unroll(full)
+            for (int row = 0; row < rows; row++) {
+                vec element = vec_set(a[row]);
+#pragma clang loop unroll(full)
+                for (int v = 0; v < vectors; v++) {
+                    sum[row][v] = tile_step(type, element, column[v], sum[row][v]);
+                }
+            }
+            a += t->a_step;
+            b += TILE_COLUMNS;
+            next += t->next_step;
+            fetch += fetch_step;
         }
-        a += t->a_step;
-        b += TILE_COLUMNS;
-        next += t->next_step;
     }
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows * vectors; i++) {

@@ -56,9 +56,7 @@ package struct ClassificationReport: Sendable {
         }
         let rows = LabelPairs(actual: actual, predicted: predicted, labels: reader.labels.count)
         let tallies = rows.tallies(Array(actual.indices)[...])
-        let listed = reader.labels.indices.filter {
-            tallies.support[$0] > 0 || (tallies.predicted[$0] > 0 && !reader.isAbstention($0))
-        }
+        let listed = tallies.listed(reader)
         let level = bootstrap.level
         func share(_ part: Int, _ whole: Int) -> Share { Share(part, of: whole, level: level) }
         (macro, micro) = (tallies.macro(listed), tallies.micro(listed))
@@ -96,8 +94,17 @@ package struct ClassificationReport: Sendable {
     }
 }
 
+extension ClassTallies {
+    /// The labels that means are taken over.
+    func listed(_ reader: ClassReader) -> [Int] {
+        reader.labels.indices.filter {
+            support[$0] > 0 || (predicted[$0] > 0 && !reader.isAbstention($0))
+        }
+    }
+}
+
 /// What is true and what was answered, row by row.
-private struct LabelPairs {
+struct LabelPairs {
     let actual, predicted: [Int]
     let labels: Int
 

@@ -15,7 +15,8 @@ package final class KeyValuePages {
     /// What keys and values are written from, and of what type queries and results are.
     package let type: DType
 
-    /// `[pages, G, pageRows, K]`, of `type` or int8. Tensors only in that they name memory.
+    /// `[pages, G, pageRows, K]`, of `type` or int8, in an order within a page and head that is the
+    /// kernels' own (ops/page_tiles.h). Tensors only in that they name memory.
     private let k, v: Tensor
     /// float32 `[pages, G, pageRows]`, where the pages are int8.
     private let kScales, vScales: Tensor?

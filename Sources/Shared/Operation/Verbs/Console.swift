@@ -56,8 +56,14 @@ package struct TextTable: Sendable {
     /// - Parameter header: the names of the columns
     package init(_ header: String...) { rows = [header] }
 
+    /// - Parameter columns: their names, where their number is not known beforehand
+    package init(columns: [String]) { rows = [columns] }
+
     /// Appends a row, with a word for each column.
-    package mutating func add(_ row: String...) {
+    package mutating func add(_ row: String...) { add(row: row) }
+
+    /// The same with the words of a row in an array.
+    package mutating func add(row: [String]) {
         precondition(row.count == rows[0].count, "TextTable: \(row) for columns \(rows[0])")
         rows.append(row)
     }

@@ -3,6 +3,8 @@ package struct ChatMessage: Sendable, Hashable {
     package var role: Role
     /// What it consists of, in order.
     package var parts: [Part]
+    /// What a token of it counts in the loss, where the assistant speaks: 0 for not at all.
+    package var lossWeight: Float = 1
 
     /// Who speaks.
     package enum Role: String, Sendable, CaseIterable { case system, user, assistant }

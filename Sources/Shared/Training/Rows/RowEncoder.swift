@@ -100,7 +100,7 @@ package struct RowEncoder: Sendable {
                     imageTokens: input.imageRows.reduce(0) { $0 + $1.count },
                     tokensMax: tokensMax))
         }
-        input.isTrained = trained(input.isTrained)
+        (input.isTrained, input.lossWeights) = try learned(input.isTrained, messages, row.id)
         return input
     }
 
@@ -113,11 +113,47 @@ package struct RowEncoder: Sendable {
         return try picture.resized(width: size.width, height: size.height)
     }
 
-    /// The mask with the turns that the recipe learns.
-    private func trained(_ mask: [Bool]) -> [Bool] {
-        guard lossTurns == .last, let end = mask.lastIndex(of: true) else { return mask }
-        let start = mask[...end].lastIndex(of: false).map { $0 + 1 } ?? 0
-        return mask.indices.map { (start...end).contains($0) }
+    /// The mask with the turns that the recipe learns, and what their tokens count; no weights
+    /// where all of them count alike.
+    private func learned(
+        _ mask: [Bool], _ messages: [ChatMessage], _ id: String
+    ) throws(RowFault) -> (isTrained: [Bool], weights: [Float]) {
+        let answers = messages.filter { $0.role == .assistant }
+        let isWeighted = answers.contains { $0.lossWeight != 1 }
+        guard isWeighted || lossTurns == .last else { return (mask, []) }
+        let turns = Self.runs(of: mask)
+        // Each answer is one stretch: the template puts words of its own between two.
+        guard !isWeighted || turns.count == answers.count else {
+            throw .unreadable(
+                row: id,
+                why: "its \(answers.count) answers became \(turns.count) stretches of tokens, so"
+                    + " their loss weights have no place; leave the weights out")
+        }
+        var isTrained = [Bool](repeating: false, count: mask.count)
+        var weights = [Float](repeating: 1, count: isWeighted ? mask.count : 0)
+        for (index, turn) in turns.enumerated()
+        where lossTurns == .all || index == turns.count - 1 {
+            let weight = isWeighted ? answers[index].lossWeight : 1
+            for token in turn {
+                isTrained[token] = weight > 0
+                if isWeighted { weights[token] = weight }
+            }
+        }
+        return (isTrained, weights)
+    }
+
+    /// Stretches of tokens that are learned.
+    private static func runs(of mask: [Bool]) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        var start: Int?
+        for (index, isOn) in (mask + [false]).enumerated() {
+            if isOn, start == nil { start = index }
+            if !isOn, let first = start {
+                runs.append(first..<index)
+                start = nil
+            }
+        }
+        return runs
     }
 
     private func facts(
@@ -142,19 +178,22 @@ extension RowEncoder {
         guard places == sizes.count else {
             throw .model(row: id, .imageCount(images: sizes.count, places: places))
         }
+        var counts = Counts(images: sizes.count)
+        var mask: [Bool] = []
         do throws(ModelError) {
             let encoded = try inputs.encoded(messages, sizes)
-            return Counts(
-                tokens: encoded.ids.count,
-                imageTokens: encoded.images.reduce(0) { $0 + $1.count },
-                trainedTokens: trained(encoded.isTrained).dropFirst().count { $0 },
-                images: sizes.count)
+            counts.tokens = encoded.ids.count
+            counts.imageTokens = encoded.images.reduce(0) { $0 + $1.count }
+            mask = encoded.isTrained
         } catch {
             guard case .tooLong(let tokens, let imageTokens, _) = error else {
                 throw .model(row: id, error)
             }
-            return Counts(tokens: tokens, imageTokens: imageTokens, images: sizes.count)
+            (counts.tokens, counts.imageTokens) = (tokens, imageTokens)
+            return counts
         }
+        counts.trainedTokens = try learned(mask, messages, id).isTrained.dropFirst().count { $0 }
+        return counts
     }
 
     /// The largest images that fit, a twentieth smaller at a time; nil where none do.

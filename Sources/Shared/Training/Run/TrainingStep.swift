@@ -105,6 +105,7 @@ package struct TrainingStep {
         _ batches: [[ModelInput]], learningRate: Double, key: RandomKey, goesOn: () -> Bool
     ) -> StepResult? {
         let tokens = batches.joined().reduce(0) { $0 + $1.trainedCount }
+        let weight = batches.joined().reduce(0.0) { $0 + $1.trainedWeight }
         var (sum, score) = (GradientSum(), LossScore())
         for (index, batch) in batches.enumerated() {
             guard goesOn() else { return nil }
@@ -115,18 +116,19 @@ package struct TrainingStep {
             guard loss.isTracked else { continue }
             sum.add(loss.gradients(), of: tracked)
         }
-        return finish(sum, score, tokens: tokens, learningRate: learningRate)
+        return finish(sum, score, (tokens, weight), learningRate: learningRate)
     }
 
     private mutating func finish(
-        _ sum: GradientSum, _ score: LossScore, tokens: Int, learningRate: Double
+        _ sum: GradientSum, _ score: LossScore, _ trained: (tokens: Int, weight: Double),
+        learningRate: Double
     ) -> StepResult {
         guard !sum.gradients.isEmpty else {
             return StepResult(
-                loss: score.mean, gradientNorm: 0, trainedTokens: tokens,
+                loss: score.mean, gradientNorm: 0, trainedTokens: trained.tokens,
                 chosenTokens: score.chosen, notFinite: [], isTaken: score.sum.isFinite)
         }
-        let scale = 1 / Float(max(tokens, 1))
+        let scale = 1 / Float(trained.weight > 0 ? trained.weight : 1)
         let norm = GradientNorm(sum.gradients, scale: scale, normMax: options.gradientNormMax)
         let (size, notFinite) = norm.read()
         let isTaken =
@@ -137,15 +139,17 @@ package struct TrainingStep {
                 factor: norm.factor)
         }
         return StepResult(
-            loss: score.mean, gradientNorm: Double(size), trainedTokens: tokens,
+            loss: score.mean, gradientNorm: Double(size), trainedTokens: trained.tokens,
             chosenTokens: score.chosen, notFinite: notFinite, isTaken: isTaken)
     }
 }
 
 /// Sums of the loss over batches, and of tokens that the model would have chosen.
 package struct LossScore: Sendable {
-    /// Summed cross-entropy, in nats.
+    /// Summed cross-entropy, in nats, each token by its weight.
     package private(set) var sum = 0.0
+    /// Summed weights of the trained tokens.
+    package private(set) var weight = 0.0
     /// Trained tokens.
     package private(set) var tokens = 0
     /// Trained tokens with the largest logit of their row.
@@ -153,8 +157,8 @@ package struct LossScore: Sendable {
 
     package init() {}
 
-    /// Mean cross-entropy of a trained token; 0 without any.
-    package var mean: Double { sum / Double(max(tokens, 1)) }
+    /// Mean cross-entropy of a trained token, each by its weight; 0 without any.
+    package var mean: Double { sum / (weight > 0 ? weight : 1) }
     /// The share of trained tokens that the model would have chosen; 0 without any.
     package var accuracy: Double { Double(chosen) / Double(max(tokens, 1)) }
 
@@ -166,14 +170,35 @@ package struct LossScore: Sendable {
         countsChosen: Bool
     ) -> Tensor {
         let ids = batch.flatMap(\.labels)
-        let labels = Labels(
-            ids, vocabulary: model.decoder.config.vocabulary, on: model.backend)
         let hidden = model.hidden(batch, pass)
         if countsChosen { chosen += Self.chosen(hidden.detached(), ids, model.decoder.head, pass) }
-        let loss = model.decoder.head.crossEntropy(hidden, labels: labels, pass)
+        let loss = Self.loss(model, hidden, ids, batch, pass)
         sum += Double(loss.floats()[0])
-        tokens += labels.countedRows
+        tokens += ids.count { $0 != Labels.ignored }
+        weight += batch.reduce(0) { $0 + $1.trainedWeight }
         return loss
+    }
+
+    /// The summed loss. Tokens of one weight go through the head together: weights belong to turns,
+    /// so there are few.
+    private static func loss(
+        _ model: any VisionLanguageModel, _ hidden: Tensor, _ ids: [Int32], _ batch: [ModelInput],
+        _ pass: Pass
+    ) -> Tensor {
+        let entropy = { (ids: [Int32]) in
+            model.decoder.head.crossEntropy(
+                hidden,
+                labels: Labels(
+                    ids, vocabulary: model.decoder.config.vocabulary, on: model.backend), pass)
+        }
+        guard batch.contains(where: { !$0.lossWeights.isEmpty }) else { return entropy(ids) }
+        let weights = batch.flatMap(\.labelWeights)
+        let kinds = Set(ids.indices.filter { ids[$0] != Labels.ignored }.map { weights[$0] })
+        guard let first = kinds.min() else { return entropy(ids) }
+        let part = { (kind: Float) in
+            entropy(ids.indices.map { weights[$0] == kind ? ids[$0] : Labels.ignored }) * kind
+        }
+        return kinds.sorted().dropFirst().reduce(part(first)) { $0 + part($1) }
     }
 
     /// Rows whose logits exist at a time.
@@ -199,4 +224,10 @@ package struct LossScore: Sendable {
 extension ModelInput {
     /// Tokens that count in the loss: those that are learned and have a token before them.
     package var trainedCount: Int { isTrained.dropFirst().count { $0 } }
+
+    /// What those count together.
+    package var trainedWeight: Double {
+        guard !lossWeights.isEmpty else { return Double(trainedCount) }
+        return zip(isTrained, lossWeights).dropFirst().reduce(0) { $0 + ($1.0 ? Double($1.1) : 0) }
+    }
 }
