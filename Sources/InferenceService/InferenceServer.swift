@@ -58,11 +58,11 @@ enum InferenceServer {
         _ model: @escaping @Sendable () throws -> ServedModel, _ messageBytesMax: Int,
         _ router: inout Router
     ) {
-        router.register(Inference.generate, needs: .reader) { request, _ in
-            try await model().generate(request)
+        router.register(Inference.generate, needs: .reader) { request, context in
+            try await model().generate(request, of: context.principal.name)
         }
-        router.register(Inference.generateStream, needs: .reader) { request, _, responses in
-            try await model().generate(request, to: responses)
+        router.register(Inference.generateStream, needs: .reader) { request, context, responses in
+            try await model().generate(request, of: context.principal.name, to: responses)
         }
         router.register(Inference.scoreChoices, needs: .reader) { request, _ in
             try await model().score(request)

@@ -90,9 +90,8 @@ struct GoldenQuestion {
     /// The last one, or the first with images.
     init(_ golden: GoldenFamily, withImages: Bool = false) throws {
         let cases = try golden.cases()
-        guard let one = withImages ? cases.first(where: { !$0.pictures.isEmpty }) : cases.last else {
-            throw GoldenGap()
-        }
+        let one = withImages ? cases.first { !$0.pictures.isEmpty } : cases.last
+        guard let one else { throw GoldenGap() }
         try self.init(one, golden)
     }
 

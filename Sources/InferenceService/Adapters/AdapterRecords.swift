@@ -41,7 +41,7 @@ extension Connection {
         }
         return try found.map { one in
             AdapterRecord(
-                id: one.id, digest: one.sha, isLoaded: one.isLoaded, 
+                id: one.id, digest: one.sha, isLoaded: one.isLoaded,
                 stored: try ServedAdapter(decoding: one.message),
                 loadNanoseconds: one.time, aliases: try aliases(of: one.sha))
         }
@@ -108,7 +108,9 @@ enum AdapterName: Sendable, Hashable {
     /// An alias of the form allowed.
     static func alias(_ text: String, field: String) throws -> String {
         let first = text.utf8.first.map(Self.isPlain) ?? false
-        let isAllowed = text.utf8.allSatisfy { Self.isPlain($0) || [0x2e, 0x5f, 0x2d].contains($0) }
+        let isAllowed = text.utf8.allSatisfy {
+            Self.isPlain($0) || [0x2e, 0x5f, 0x2d].contains($0)
+        }
         guard first, isAllowed, text.utf8.count <= 63 else {
             throw ResourceError.invalid(
                 field: field, seen: text, allowed: "[a-z0-9][a-z0-9._-]{0,62} is allowed")

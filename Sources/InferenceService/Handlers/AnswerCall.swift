@@ -23,7 +23,8 @@ struct AnswerCall: Sendable {
     }
 
     /// Checks, prepares and queues a request.
-    init(_ request: GenerateRequest, _ served: ServedModel) async throws {
+    /// - Parameter tenant: who shares the model with others
+    init(_ request: GenerateRequest, of tenant: String, _ served: ServedModel) async throws {
         let arrival = MonotonicTime.now()
         requestID = try RequestRules.id(request.requestID)
         try RequestRules.attributes(request.attributes)
@@ -33,7 +34,9 @@ struct AnswerCall: Sendable {
         let target = try await served.target(request.target)
         let images = request.images
         prompt = try await served.prepare { try await $0.prompt(conversation, images) }
-        let generation = try Self.generation(prompt, rules, target, served)
+        var generation = try Self.generation(prompt, rules, target, served)
+        (generation.tenant, generation.priority) = (tenant, Int(request.priority))
+        generation.imageNames = prompt.imageNames
         (self.target, servedBy, seed) = (target, served.servedBy(target), rules.seed)
         wants = Wants(
             probabilities: request.includeLogProbabilities, confidence: request.includeConfidence,

@@ -70,22 +70,25 @@ struct AnswerWriter {
         last = time
         imageSeconds = event.progress.imageSeconds
         usage.answerTokens += 1
+        usage.cachedTokens = UInt32(event.progress.rowsFound)
         var answer = answers[event.sample] ?? Answer()
+        // Texts of messages hold no NUL, but a model may write it; the token's bytes have it.
+        let text = event.text.replacing("\0", with: "\u{FFFD}")
         defer { answers[event.sample] = answer }
-        answer.text += event.text
+        answer.text += text
         if let token = event.logProbability {
             answer.logProbability += token.logProbability
             answer.held.append(choice(token))
         }
         var delta: AnswerDelta?
-        if !event.text.isEmpty || event.result != nil {
+        if !text.isEmpty || event.result != nil {
             if call.wants.probabilities { answer.tokens += answer.held }
             let tokens = call.wants.probabilities ? answer.held : []
             answer.held = []
-            if !event.text.isEmpty || !tokens.isEmpty {
+            if !text.isEmpty || !tokens.isEmpty {
                 delta = .with {
                     $0.answerIndex = UInt32(event.sample)
-                    $0.text = event.text
+                    $0.text = text
                     $0.tokens = tokens
                 }
             }

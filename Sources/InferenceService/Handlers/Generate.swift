@@ -6,8 +6,10 @@ import Text
 
 extension ServedModel {
     /// `Generate`.
-    func generate(_ request: GenerateRequest) async throws -> GenerateResponse {
-        let call = try await AnswerCall(request, self)
+    func generate(
+        _ request: GenerateRequest, of tenant: String
+    ) async throws -> GenerateResponse {
+        let call = try await AnswerCall(request, of: tenant, self)
         let use = shelf.use(call.target)
         defer { use.end() }
         var writer = AnswerWriter(call, model.inputs.chat.tokenizer)
@@ -24,9 +26,10 @@ extension ServedModel {
 
     /// `GenerateStream`.
     func generate(
-        _ request: GenerateRequest, to responses: ResponseWriter<GenerateStreamResponse>
+        _ request: GenerateRequest, of tenant: String,
+        to responses: ResponseWriter<GenerateStreamResponse>
     ) async throws {
-        let call = try await AnswerCall(request, self)
+        let call = try await AnswerCall(request, of: tenant, self)
         let use = shelf.use(call.target)
         defer { use.end() }
         var writer = AnswerWriter(call, model.inputs.chat.tokenizer)

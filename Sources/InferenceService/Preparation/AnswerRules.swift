@@ -24,11 +24,13 @@ struct AnswerRules: Sendable {
         try FieldRules.range("sampling.min_p", sampling.minP, 0...1)
         try FieldRules.range("answer_count", request.answerCount, 0...64)
         try FieldRules.range("alternatives_max", request.alternativesMax, 0...20)
+        try FieldRules.range("priority", request.priority, -100...100)
         try Self.refuseContradictions(request, sampling, temperature)
         samples = max(1, Int(request.answerCount))
         do throws(SamplingRulesError) {
             rules = try SamplingRules(
-                temperature: Float(temperature), topK: sampling.topK == 0 ? nil : Int(sampling.topK),
+                temperature: Float(temperature),
+                topK: sampling.topK == 0 ? nil : Int(sampling.topK),
                 topP: sampling.topP.flatMap { $0 == 1 ? nil : Float($0) },
                 minP: sampling.minP == 0 ? nil : Float(sampling.minP),
                 repetitionPenalty: Float(sampling.repetitionPenalty ?? 1))
@@ -59,7 +61,6 @@ struct AnswerRules: Sendable {
             ("sampling.frequency_penalty", sampling.frequencyPenalty != 0),
             ("sampling.presence_penalty", sampling.presencePenalty != 0),
             ("sampling.logit_biases", !sampling.logitBiases.isEmpty),
-            ("priority", request.priority != 0),
         ]
         for (field, isSet) in unsupported where isSet {
             throw InferenceError.unsupported(field: field, why: later)

@@ -14,6 +14,8 @@ struct PreparedPrompt: Sendable {
     let uses: [ImageUse]
     /// Of the images, in the order of their places.
     let sizes: [ImageSize]
+    /// What tells the images from others, in the order of their places.
+    let imageNames: [String]
     let decodeSeconds, resizeSeconds: Double
 
     /// What the prompt costs.
@@ -38,7 +40,9 @@ actor Preparer {
     private let inputs: InputEncoder
     private let store: ImageStore
 
-    init(_ inputs: InputEncoder, _ store: ImageStore) { (self.inputs, self.store) = (inputs, store) }
+    init(_ inputs: InputEncoder, _ store: ImageStore) {
+        (self.inputs, self.store) = (inputs, store)
+    }
 
     /// The thread of this object.
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unowned }
@@ -77,6 +81,7 @@ actor Preparer {
                 imageRows: chat.images),
             uses: uses(encoded, prepared, conversation.order),
             sizes: conversation.order.map { sizes[$0] },
+            imageNames: conversation.order.map { encoded[$0].digest.hex },
             decodeSeconds: decodeSeconds, resizeSeconds: resizeSeconds)
     }
 
@@ -126,7 +131,8 @@ actor Preparer {
             let field = field + ".image_sha256"
             guard let digest = Digest256(hex: text) else {
                 throw ResourceError.invalid(
-                    field: field, seen: text, allowed: "64 lower-case hexadecimal digits are allowed")
+                    field: field, seen: text,
+                    allowed: "64 lower-case hexadecimal digits are allowed")
             }
             guard let bytes = store[digest] else {
                 throw InferenceError.imageNotFound(field: field, digest: text)
