@@ -34,7 +34,8 @@ enum InferenceServer {
         let served = try composition.settings.text("model").map { folder in
             try ServedModel(
                 ServingSettings(
-                    composition.settings, folder: folder, dataFolder: configuration.dataFolder))
+                    composition.settings, folder: folder, dataFolder: configuration.dataFolder),
+                composition.metrics)
         }
         return router(served, messageBytesMax: configuration.messageBytesMax)
     }

@@ -2,6 +2,7 @@ import Base
 import Foundation
 import GoldenModels
 import Messages
+import Operation
 import RPC
 import Text
 
@@ -13,6 +14,7 @@ final class InferenceHarness: Sendable {
     let folder: String
     let golden: GoldenFamily
     let served: ServedModel
+    let metrics = MetricsRegistry()
     let server: Server
     let client: Client
 
@@ -28,7 +30,7 @@ final class InferenceHarness: Sendable {
             ServingSettings(
                 folder: golden.folder, dataFolder: self.folder, cachePages: cachePages,
                 sequencesMax: sequencesMax, waitingMax: waitingMax,
-                adapterRoots: [golden.folder, self.folder]))
+                adapterRoots: [golden.folder, self.folder]), metrics)
         server = Self.server(InferenceServer.router(served, messageBytesMax: 1 << 26))
         client = try server.connectInProcess()
     }

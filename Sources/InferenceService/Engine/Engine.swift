@@ -21,6 +21,17 @@ actor Engine {
         let running, waiting, pagesFree: Int
     }
 
+    /// What it is and has done after a pass, for whoever cannot wait for the next.
+    struct Reading: Sendable {
+        var load: Load
+        let pages: Int
+        var counts = SchedulerCounts()
+        var imagesAsked = 0
+        var imagesFound = 0
+    }
+
+    /// Taken after each pass.
+    nonisolated let reading: Lock<Reading>
     private let executor = ThreadExecutor(named: "engine")
     private let model: LoadedModel
     private let generator: Generator
@@ -41,6 +52,8 @@ actor Engine {
     ) {
         (self.model, self.limits, self.clock) = (model, limits, clock)
         generator = Generator(model, limits, compressesCache: compressesCache, clock: clock)
+        let load = Load(running: 0, waiting: 0, pagesFree: limits.pages)
+        reading = Lock(Reading(load: load, pages: limits.pages))
     }
 
     /// The thread of this object.
@@ -112,10 +125,20 @@ actor Engine {
             enterApart()
             refuseLate()
             if !generator.isIdle { deliver(generator.step()) }
+            read()
             // Those who come and go have their turn here.
             await Task.yield()
         }
         isRunning = false
+        read()
+    }
+
+    private func read() {
+        let (load, counts, images) = (load, generator.counts, generator.imageCounts)
+        reading.with {
+            ($0.load, $0.counts) = (load, counts)
+            ($0.imagesAsked, $0.imagesFound) = images
+        }
     }
 
     private func enter(_ ticket: Int, _ request: GenerationRequest) {

@@ -12,6 +12,8 @@ extension ServedModel {
         let call = try await AnswerCall(request, of: tenant, self)
         let use = shelf.use(call.target)
         defer { use.end() }
+        var isAnswered = false
+        defer { if !isAnswered { metrics.countAborted() } }
         var writer = AnswerWriter(call, model.inputs.chat.tokenizer)
         for try await event in call.events {
             switch event {
@@ -21,7 +23,10 @@ extension ServedModel {
         }
         // The events of a caller who left end early.
         try Task.checkCancellation()
-        return writer.response
+        isAnswered = true
+        let response = writer.response
+        metrics.count(response, call.target)
+        return response
     }
 
     /// `GenerateStream`.
@@ -32,6 +37,8 @@ extension ServedModel {
         let call = try await AnswerCall(request, of: tenant, self)
         let use = shelf.use(call.target)
         defer { use.end() }
+        var isAnswered = false
+        defer { if !isAnswered { metrics.countAborted() } }
         var writer = AnswerWriter(call, model.inputs.chat.tokenizer)
         for try await event in call.events {
             switch event {
@@ -49,6 +56,8 @@ extension ServedModel {
             }
         }
         try Task.checkCancellation()
+        isAnswered = true
+        metrics.count(writer.response, call.target)
         try await responses.write(.with { $0.part = .end(writer.end) })
     }
 }

@@ -18,12 +18,13 @@ final class ServedModel: Sendable {
     let images = ImageStore(bytesMax: InferenceLimits.imageStoreBytes)
     let shelf: AdapterShelf
     let stopTokens: Set<Int32>
+    let metrics: ServingMetrics
     private let preparers: [Preparer]
     /// How many requests were prepared, and how many are being prepared now.
     private let prepared = Lock((all: 0, now: 0))
 
     /// Loads the model and opens what is known of adapters.
-    init(_ settings: ServingSettings) throws {
+    init(_ settings: ServingSettings, _ registry: MetricsRegistry) throws {
         let backend = try CPUBackend()
         let type = try settings.type ?? LocalModel.type(of: settings.folder)
         model = try LoadedModel(
@@ -35,6 +36,7 @@ final class ServedModel: Sendable {
         ).stopTokens
         limits = settings.limits(model.model)
         engine = Engine(model, limits, compressesCache: settings.compressesCache)
+        metrics = ServingMetrics(registry, model: facts.name, engine: engine)
         preparers = [Preparer(model.inputs, images), Preparer(model.inputs, images)]
         shelf = try AdapterShelf(
             AdapterLoader(model, engine, settings), InferenceStore(folder: settings.dataFolder),
