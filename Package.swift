@@ -106,7 +106,10 @@ let package = Package(
             ]),
         service(
             "InferenceService",
-            ["Generation", "Images", "Layers", "Models", "Numerics", "Text"]),
+            [
+                "Digests", "Generation", "Images", "Layers", "Models", "Numerics", "Resources",
+                "Storage", "Text",
+            ]),
         tests("BaseTests", ["Base"]),
         tests("LayersTests", ["Base", "Layers", "Numerics", "TensorFiles"]),
         tests("MessagesTests", ["Base", "Messages", "TestSupport"]),
@@ -168,6 +171,12 @@ let package = Package(
                 "Images", "Messages", "Models", "Operation", "RPC", "Resources", "Storage",
                 "TestSupport",
                 "TrainerService",
+            ]),
+        tests(
+            "InferenceTests",
+            [
+                "Base", "Generation", "GoldenModels", "InferenceService", "Messages", "Models",
+                "Operation", "RPC", "Text",
             ]),
         tests(
             "TrainingTests",

@@ -67,6 +67,36 @@ struct GreedyGoldenTests {
         }
     }
 
+    /// Alone, among others, in chunks, after preemption and with pages that others computed.
+    @Test(arguments: GoldenFamily.all, [8, 44, 64])
+    func answersHaveTheSameBitsInAnyCompany(golden: GoldenFamily, others: Int) throws {
+        let model = try golden.load(on: cpu)
+        let requests = try golden.cases().enumerated().map { index, one in
+            var request = try one.reported(model)
+            request.tokensMax = 24
+            request.imageNames = request.input.images.indices.map { "\(index) \($0)" }
+            return request
+        }
+        let alone = try requests.map { request in
+            try Generator(model, SchedulerLimits(pages: 256, pageRows: 16))
+                .results(of: [request])[0][0]
+        }
+        let rows = requests.map { $0.input.ids.count + 24 }.max() ?? 0
+        let limits = SchedulerLimits(
+            pages: 3 * (rows / 16 + 1), pageRows: 16, rowsPerStepMax: 67, sequencesMax: 65)
+        let generator = Generator(model, limits)
+        let company = (0...others).map { requests[$0 % requests.count] }
+        let together = try generator.results(of: company)
+        for (index, answers) in together.enumerated() {
+            let expected = alone[index % requests.count]
+            #expect(answers[0].ids == expected.ids)
+            #expect(answers[0].logProbabilities == expected.logProbabilities)
+        }
+        #expect(generator.counts.preemptions > 0 || others < 44)
+        #expect(generator.counts.prefixRowsFound > 0)
+        #expect(generator.pagesFree == limits.pages)
+    }
+
     @Test(arguments: GoldenFamily.all)
     func aCacheOfBytesIsClose(golden: GoldenFamily) throws {
         let model = try golden.load(on: cpu)

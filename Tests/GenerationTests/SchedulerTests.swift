@@ -2,7 +2,7 @@ import Generation
 import Testing
 
 /// Random numbers that a seed repeats.
-private struct Seeded: RandomNumberGenerator {
+struct Seeded: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {
@@ -119,6 +119,83 @@ struct SchedulerTests {
         #expect(scheduler.planStep().slices.map(\.rows) == [30..<31, 28..<30])
     }
 
+    @Test func aPromptBeginsWhereItLeavesTheOneBefore() throws {
+        var scheduler = Scheduler(limits)
+        func submit(_ ids: [Int32], _ adapter: String, image: String) throws -> SequenceID {
+            let part = PageContent.ImagePart(name: image, firstRow: 0, place: 1)
+            let contents = ids.map { PageContent(ids: [$0, 0, 0, 0], images: [part]) }
+            return try scheduler.submit(
+                promptRows: ids.count * 4 + 1, tokensMax: 1,
+                SequenceTerms(adapter: adapter, contents: contents))[0]
+        }
+        func begin(_ ids: [Int32], _ adapter: String = "", image: String = "a") throws -> Int? {
+            let id = try submit(ids, adapter, image: image)
+            let plan = scheduler.planStep()
+            scheduler.completeStep(plan, ended: [id])
+            return plan.slices.first?.rows.lowerBound
+        }
+        #expect(try begin([1, 2, 3]) == 0)
+        #expect(try begin([1, 2, 4]) == 8)
+        #expect(try begin([2, 2, 3]) == 0)
+        #expect(try begin([1, 2, 3], "other") == 0)
+        #expect(try begin([1, 2, 3], image: "b") == 0)
+        #expect(try begin([1, 2, 3]) == 12)
+    }
+
+    @Test func tenantsAndTheirAdaptersTakeTurns() throws {
+        var scheduler = Scheduler(
+            SchedulerLimits(pages: 40, pageRows: 4, rowsPerStepMax: 16, sequencesMax: 1))
+        var names: [SequenceID: String] = [:]
+        for name in ["aaaa", "aaaa", "aaaa", "abab", "bbbb"] {
+            let terms = SequenceTerms(
+                tenant: String(name.prefix(1)), adapter: String(name.suffix(2)))
+            let id = try scheduler.submit(promptRows: 8, tokensMax: 1, terms)[0]
+            names[id] = name
+        }
+        var order: [String] = []
+        while !scheduler.isIdle {
+            let plan = scheduler.planStep()
+            order += plan.slices.compactMap { names[$0.sequence] }
+            scheduler.completeStep(plan, ended: Set(plan.slices.map(\.sequence)))
+        }
+        #expect(order == ["aaaa", "bbbb", "abab", "aaaa", "aaaa"])
+    }
+
+    @Test func ofOneTenantHigherPriorityComesFirst() throws {
+        var scheduler = Scheduler(
+            SchedulerLimits(pages: 40, pageRows: 4, rowsPerStepMax: 16, sequencesMax: 1))
+        let ids = try [("a", 0), ("a", 5), ("b", 0), ("a", 9)].map { tenant, priority in
+            try scheduler.submit(
+                promptRows: 8, tokensMax: 1, SequenceTerms(tenant: tenant, priority: priority))[0]
+        }
+        var order: [SequenceID] = []
+        while !scheduler.isIdle {
+            let plan = scheduler.planStep()
+            order += plan.slices.map(\.sequence)
+            scheduler.completeStep(plan, ended: Set(plan.slices.map(\.sequence)))
+        }
+        #expect(order == [ids[3], ids[2], ids[1], ids[0]])
+    }
+
+    @Test func theYoungestGivesItsPagesBackAndBeginsAgain() throws {
+        var scheduler = Scheduler(
+            SchedulerLimits(pages: 6, pageRows: 4, rowsPerStepMax: 16, sequencesMax: 3))
+        let old = try scheduler.submit(promptRows: 7, tokensMax: 12)[0]
+        scheduler.completeStep(scheduler.planStep(), ended: [])
+        let young = try scheduler.submit(promptRows: 8, tokensMax: 12)[0]
+        var (written, order) = ([old: 1, young: 0], [SequenceID]())
+        while !scheduler.isIdle {
+            let plan = scheduler.planStep()
+            for slice in plan.slices where slice.isSampled { written[slice.sequence]? += 1 }
+            let ended = plan.slices.map(\.sequence).filter { written[$0] == 12 }
+            order += ended
+            scheduler.completeStep(plan, ended: Set(ended))
+        }
+        #expect(order == [old, young])
+        #expect(scheduler.counts.preemptions == 1)
+        #expect(scheduler.pages.pagesFree == 6)
+    }
+
     @Test func whatNeverFitsIsRefused() throws {
         var scheduler = Scheduler(limits)
         #expect(throws: GenerationError.cacheTooSmall(rows: 161, rowsMax: 160)) {
@@ -131,6 +208,21 @@ struct SchedulerTests {
         #expect(throws: GenerationError.queueFull(waiting: 100, waitingMax: 100)) {
             try scheduler.submit(promptRows: 1, tokensMax: 1)
         }
+    }
+}
+
+struct EncoderCacheTests {
+    @Test func theImageThatWasNotUsedForTheLongestTimeGoes() {
+        var cache = EncoderCache<Int>(rowsMax: 10)
+        cache.keep(1, rows: 4, as: ["", "a"])
+        cache.keep(2, rows: 4, as: ["", "b"])
+        #expect(cache.value(["", "a"]) == 1)
+        cache.keep(3, rows: 4, as: ["other", "a"])
+        #expect(cache.value(["", "b"]) == nil)
+        #expect(cache.value(["other", "a"]) == 3)
+        cache.keep(4, rows: 11, as: ["", "c"])
+        #expect(cache.value(["", "c"]) == nil)
+        #expect((cache.rows, cache.asked, cache.found) == (8, 4, 2))
     }
 }
 

@@ -36,6 +36,11 @@ IMPLEMENTED: set[str] = {
         "PutGuidelines", "ListAnnotationTasks", "SubmitAnnotation", "GetAgreement",
         "ListDisagreements", "Adjudicate")
 } | {
+    f"fovea.inference.v1.Inference.{method}"
+    for method in (
+        "Generate", "GenerateStream", "ScoreChoices", "GetModelInfo", "LoadAdapter",
+        "UnloadAdapter", "ListAdapters", "SetAlias")
+} | {
     f"fovea.trainer.v1.Training.{method}"
     for method in (
         "RegisterModel", "GetModel", "ListModels", "EstimateJob", "PreviewExample", "CreateJob",

@@ -48,6 +48,9 @@ enum Layout {
                 "DatasetService", "Evaluation", "GoldenModels", "TrainerService", "Training",
                 "TestSupport", "Testing",
             ]),
+            "InferenceTests": service.union(engine).union([
+                "GoldenModels", "InferenceService", "TestSupport", "Testing",
+            ]),
             "DatasetBench": ["Base", "CLinux", "Images", "Messages", "Quality", "RPC"],
             "ImagesBench": ["Base", "Images"],
             "AugmentationBench": ["Base", "Images", "Quality"],

@@ -88,7 +88,7 @@ struct LocalModel {
         }
     }
 
-    private static func type(of folder: String) throws -> DType {
+    static func type(of folder: String) throws -> DType {
         let config = try ModelFiles(folder).config()
         for reader in [config, config.object("text_config")].compactMap({ $0 }) {
             for field in ["dtype", "torch_dtype"] where reader[field] != nil {
@@ -99,7 +99,7 @@ struct LocalModel {
         return .float32
     }
 
-    private static func format(_ name: String?) -> WeightFormat? {
+    static func format(_ name: String?) -> WeightFormat? {
         switch name {
         case "nf4": .nf4
         case "int8": .int8

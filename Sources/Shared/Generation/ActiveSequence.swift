@@ -5,14 +5,16 @@ import Text
 
 /// A request that is being answered.
 struct ActiveRequest {
-    private(set) var request: GenerationRequest
-    /// What its images became; nil before they are needed and after.
+    let request: GenerationRequest
+    /// What its images became; nil before they are needed and after, until the request is
+    /// computed again.
     var features: Tensor?
+    var progress = RequestProgress()
     /// Answers that have no token yet.
     var promptsLeft: Int {
         didSet {
             guard promptsLeft == 0 else { return }
-            (features, request.input.images) = (nil, [])
+            features = nil
         }
     }
 

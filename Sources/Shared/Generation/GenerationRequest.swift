@@ -23,6 +23,13 @@ package struct GenerationRequest: Sendable {
     package var samples: Int
     /// What the prompt and the answers go through, besides the model.
     package var adapter: RequestAdapter?
+    /// What tells each image of the prompt from others, its digest: equal names stand for equal
+    /// images. nil if pages and images are not to be shared with other requests.
+    package var imageNames: [String]?
+    /// Tenants get equal shares.
+    package var tenant: String
+    /// Higher ones come first within a tenant.
+    package var priority: Int
 
     package init(
         _ input: ModelInput, rules: SamplingRules = .greedy, tokensMax: Int,
@@ -31,6 +38,7 @@ package struct GenerationRequest: Sendable {
         (self.input, self.rules, self.tokensMax) = (input, rules, tokensMax)
         (self.stopTokens, self.stopTexts) = (stopTokens, stopTexts)
         (seed, topLogProbabilities, samples, adapter) = (0, nil, 1, nil)
+        (imageNames, tenant, priority) = (nil, "", 0)
     }
 
     /// The most stop texts, and the longest in bytes.
@@ -38,6 +46,29 @@ package struct GenerationRequest: Sendable {
     package static let stopTextBytesMax = 200
     package static let samplesMax = 64
     package static let topLogProbabilitiesMax = 20
+
+    /// For whom its sequences are computed, and what the full pages of its prompt hold.
+    func terms(pageRows: Int) -> SequenceTerms {
+        SequenceTerms(
+            tenant: tenant, adapter: adapter?.name ?? "", priority: priority,
+            contents: contents(pageRows: pageRows))
+    }
+
+    private func contents(pageRows: Int) -> [PageContent] {
+        guard let imageNames, imageNames.count == input.imageRows.count else { return [] }
+        return (0..<(input.ids.count - 1) / pageRows).map { page in
+            let rows = page * pageRows..<(page + 1) * pageRows
+            let parts = zip(imageNames, input.imageRows).compactMap { name, place in
+                let cut = place.clamped(to: rows)
+                return cut.isEmpty
+                    ? nil
+                    : PageContent.ImagePart(
+                        name: name, firstRow: cut.lowerBound - place.lowerBound,
+                        place: cut.lowerBound - rows.lowerBound)
+            }
+            return PageContent(ids: Array(input.ids[rows]), images: parts)
+        }
+    }
 
     /// Throws what cannot be answered by any model.
     func check() throws(GenerationError) {

@@ -1,3 +1,4 @@
+package import Base
 import Layers
 package import Models
 import Numerics
@@ -10,24 +11,50 @@ package final class Generator {
     private let tokenizer: Tokenizer
     private let runner: StepRunner
     private var scheduler: Scheduler
+    private var encoded: EncoderCache<Tensor>
     private var requests: [Int: ActiveRequest] = [:]
     private var sequences: [SequenceID: ActiveSequence] = [:]
     private var submitted = 0
+    private let clock: @Sendable () -> MonotonicTime
 
-    /// - Parameter compressesCache: keys and values in int8
-    package init(_ loaded: LoadedModel, _ limits: SchedulerLimits, compressesCache: Bool = false) {
+    /// - Parameters:
+    ///   - compressesCache: keys and values in int8
+    ///   - imageRowsMax: rows of encoded images that are kept for requests with the same images
+    ///   - clock: gives the time
+    package init(
+        _ loaded: LoadedModel, _ limits: SchedulerLimits, compressesCache: Bool = false,
+        imageRowsMax: Int = 1 << 14,
+        clock: @escaping @Sendable () -> MonotonicTime = { MonotonicTime.now() }
+    ) {
+        self.clock = clock
+        encoded = EncoderCache(rowsMax: imageRowsMax)
         (model, tokenizer) = (loaded.model, loaded.inputs.chat.tokenizer)
         scheduler = Scheduler(limits)
         let cache = KeyValueCache(
             for: loaded.model, pages: limits.pages, pageRows: limits.pageRows,
             compressed: compressesCache)
+        cacheBytes = cache.byteCount
         runner = StepRunner(loaded.model, cache, pageRows: limits.pageRows)
     }
 
+    /// Bytes of the pages of all layers.
+    package let cacheBytes: Int
+    /// Answers that are being written.
+    package var sequencesRunning: Int { scheduler.sequencesRunning }
+    /// Answers that wait for pages.
+    package var sequencesWaiting: Int { scheduler.sequencesWaiting }
+
+    /// How far a request is; nil before its submission and after its end.
+    package func progress(of number: Int) -> RequestProgress? { requests[number]?.progress }
+
     /// Whether nothing is left to answer.
     package var isIdle: Bool { scheduler.isIdle }
-    /// Pages that no sequence has.
-    package var pagesFree: Int { scheduler.pages.pagesFree }
+    /// Pages that no sequence reads; what some of them hold may be read again.
+    package var pagesFree: Int { scheduler.pages.pagesFree + scheduler.pagesCached }
+    /// What was counted since the beginning.
+    package var counts: SchedulerCounts { scheduler.counts }
+    /// Images that were asked for, and how many did not have to be encoded.
+    package var imageCounts: (asked: Int, found: Int) { (encoded.asked, encoded.found) }
 
     /// Takes in a request.
     /// - Returns: its number, by which events name it
@@ -44,7 +71,8 @@ package final class Generator {
         var request = request
         request.tokensMax = min(request.tokensMax, lengthMax - rows)
         let ids = try scheduler.submit(
-            promptRows: rows, tokensMax: request.tokensMax, samples: request.samples)
+            promptRows: rows, tokensMax: request.tokensMax, samples: request.samples,
+            request.terms(pageRows: scheduler.limits.pageRows))
         defer { submitted += 1 }
         requests[submitted] = ActiveRequest(request)
         for (sample, id) in ids.enumerated() {
@@ -132,15 +160,44 @@ package final class Generator {
         guard var active = requests[sequence.number] else {
             preconditionFailure("generator: no request \(sequence.number)")
         }
-        if active.needsFeatures(slice.rows) {
-            active.features = runner.features(
-                of: active.request.input, active.request.adapter)
-            requests[sequence.number] = active
+        let now = clock()
+        if active.progress.begin == nil {
+            active.progress.begin = now
+            active.progress.rowsFound = slice.rows.lowerBound
         }
+        if active.needsFeatures(slice.rows) {
+            active.features = features(of: active.request)
+            active.progress.imageSeconds = clock().seconds(since: now)
+        }
+        requests[sequence.number] = active
         return StepRunner.Rows(
             slice: slice, ids: active.tokens(slice.rows, sequence.result.ids),
             features: active.features, imageRows: active.request.input.imageRows,
             adapter: active.request.adapter)
+    }
+
+    /// What the images of a prompt became, each encoded once while there is room to keep it.
+    private func features(of request: GenerationRequest) -> Tensor {
+        let images = request.input.images
+        guard let names = request.imageNames, names.count == images.count else {
+            return runner.features(of: images, request.adapter)
+        }
+        let weights = request.adapter?.name ?? ""
+        var parts = names.map { encoded.value([weights, $0]) }
+        let missing = parts.indices.filter { parts[$0] == nil }
+        if !missing.isEmpty {
+            let new = runner.features(of: missing.map { images[$0] }, request.adapter)
+            var end = 0
+            for index in missing {
+                let count = images[index].tokenCount
+                let part = new.rowRange(end..<end + count)
+                encoded.keep(part, rows: count, as: [weights, names[index]])
+                parts[index] = part
+                end += count
+            }
+        }
+        let all = parts.compactMap { $0 }
+        return all.count == 1 ? all[0] : .concatenated(all)
     }
 
     /// Chooses the tokens of sequences and says what they bring.
@@ -169,7 +226,9 @@ package final class Generator {
             events.append(
                 GenerationEvent(
                     request: sequence.number, sample: sequence.sample, text: text,
-                    result: isEnd ? sequence.result : nil, sequence: one.id))
+                    logProbability: own == nil ? nil : sequence.result.logProbabilities.last,
+                    result: isEnd ? sequence.result : nil, progress: one.active.progress,
+                    sequence: one.id))
         }
         return events
     }
@@ -189,7 +248,21 @@ package struct GenerationEvent: Sendable {
     package let sample: Int
     /// What follows the text so far; empty while it is not certain.
     package let text: String
+    /// Of the token that the pass brought, if asked for.
+    package let logProbability: TokenLogProbability?
     /// The whole answer, if it has ended.
     package let result: GenerationResult?
+    /// How far its request is.
+    package let progress: RequestProgress
     let sequence: SequenceID
+}
+
+/// How far a request is.
+package struct RequestProgress: Sendable, Hashable {
+    /// When the first of its rows was computed; nil while it waits.
+    package var begin: MonotonicTime?
+    /// Rows of the prompt that an earlier request had computed.
+    package var rowsFound = 0
+    /// How long its images took.
+    package var imageSeconds = 0.0
 }

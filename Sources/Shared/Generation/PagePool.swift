@@ -26,6 +26,9 @@ package struct PagePool: Sendable {
     /// Pages that nobody has.
     package var pagesFree: Int { free.count }
 
+    /// How many sequences and caches have a page.
+    package func readers(of page: Int32) -> Int { Int(readers[Int(page)]) }
+
     /// Takes pages for one sequence.
     /// - Parameter count: 0 or more
     /// - Returns: nil, and nothing is taken, if fewer are free

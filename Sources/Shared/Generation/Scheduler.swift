@@ -1,17 +1,30 @@
 /// Decides which rows the next forward pass computes. A pure state machine: whoever owns it does
 /// the arithmetic in between.
 ///
-/// A sequence is admitted, in the order of submission, once all the pages it can ever need are
-/// free; so what runs always runs to its end. A step takes one row of every sequence that is
-/// writing its answer, and fills the rest of its budget with rows of prompts, oldest first.
+/// A step takes one row of every sequence that is writing its answer, and fills the rest of its
+/// budget with rows of prompts, oldest first. A sequence is admitted once the pages of its known
+/// rows are free, and gets more as it grows. If none is left, pages of the prefix cache go first;
+/// then the youngest sequence gives all of its pages back, and is computed again later.
+///
+/// Who is admitted next: first those that have waited longer than the patience, oldest first; then
+/// the tenant that had least; of its sequences those of higher priority, and then those of the
+/// adapter that had least. The oldest is never preempted, and fits the cache alone; so every
+/// sequence ends.
 package struct Scheduler: Sendable {
     package let limits: SchedulerLimits
     package private(set) var pages: PagePool
-    /// Oldest first.
+    package private(set) var counts = SchedulerCounts()
+    private var prefixes = PrefixCache()
+    /// In the order of their admission.
     private var running: [ScheduledSequence] = []
-    /// Groups, oldest first.
-    private var waiting: [SequenceGroup] = []
+    /// In the order of their submission.
+    private var waiting: [ScheduledSequence] = []
+    /// Sequences of each group that have not ended, and whether the pages they share were computed.
+    private var groups: [Int: (ids: [SequenceID], isRead: Bool)] = [:]
+    private var tenants = FairShare<String>()
+    private var lanes = FairShare<[String]>()
     private var submitted = 0
+    private var steps = 0
 
     package init(_ limits: SchedulerLimits) {
         self.limits = limits
@@ -23,7 +36,9 @@ package struct Scheduler: Sendable {
     /// Sequences that have pages.
     package var sequencesRunning: Int { running.count }
     /// Sequences that wait for pages.
-    package var sequencesWaiting: Int { waiting.reduce(0) { $0 + $1.samples } }
+    package var sequencesWaiting: Int { waiting.count }
+    /// Pages that hold prompts which no sequence reads now; they are free for who needs them.
+    package var pagesCached: Int { prefixes.pagesUnused(pages) }
 
     /// Takes in sequences that begin with the same rows.
     /// - Parameters:
@@ -32,40 +47,51 @@ package struct Scheduler: Sendable {
     ///   - samples: how many sequences
     /// - Returns: their names
     package mutating func submit(
-        promptRows: Int, tokensMax: Int, samples: Int = 1
+        promptRows: Int, tokensMax: Int, samples: Int = 1, _ terms: SequenceTerms = SequenceTerms()
     ) throws(GenerationError) -> [SequenceID] {
         precondition(
             promptRows > 0 && tokensMax > 0 && samples > 0,
             "scheduler: \(samples) sequences of \(promptRows) rows and \(tokensMax) tokens")
-        let group = SequenceGroup(
-            ids: (0..<samples).map { SequenceID(submitted + $0) }, promptRows: promptRows,
-            // The key of the last token is never needed.
-            rowsMax: promptRows + tokensMax - 1, pageRows: limits.pageRows)
         guard samples <= limits.sequencesMax else {
             throw .tooManySamples(samples: samples, samplesMax: limits.sequencesMax)
         }
-        guard group.pagesNeeded <= limits.pages else {
-            throw .cacheTooSmall(
-                rows: samples * group.rowsMax, rowsMax: limits.pages * limits.pageRows)
+        // The key of the last token is never needed.
+        let rowsMax = promptRows + tokensMax - 1
+        guard BlockTable.pages(forRows: rowsMax, pageRows: limits.pageRows) <= limits.pages else {
+            throw .cacheTooSmall(rows: rowsMax, rowsMax: limits.pages * limits.pageRows)
         }
         guard sequencesWaiting + samples <= limits.waitingMax else {
             throw .queueFull(waiting: sequencesWaiting, waitingMax: limits.waitingMax)
         }
+        let ids = (0..<samples).map { SequenceID(submitted + $0) }
+        let group = submitted
+        let isShared = samples > 1 || !terms.contents.isEmpty
+        // No digest of an adapter begins so.
+        let own = terms.contents.isEmpty ? "group \(group)" : terms.adapter
+        for id in ids {
+            waiting.append(
+                ScheduledSequence(
+                    id: id, group: group, promptRows: promptRows, terms: terms,
+                    owner: isShared ? own : nil, arrival: steps,
+                    table: BlockTable(pageRows: limits.pageRows), rows: promptRows))
+            tenants.enter(terms.tenant)
+            lanes.enter(Self.lane(terms))
+        }
+        groups[group] = (ids, false)
         submitted += samples
-        waiting.append(group)
-        return group.ids
+        return ids
     }
 
     /// Plans a pass. `completeStep` must follow before the next one is planned.
     package mutating func planStep() -> StepPlan {
+        steps += 1
+        growRunning()
         admitWaiting()
         var plan = StepPlan()
         var budget = limits.rowsPerStepMax
         for isWriting in [true, false] {
             for sequence in running where sequence.isWriting == isWriting && budget > 0 {
-                guard let slice = sequence.slice(atMost: budget, isReady(sequence)) else {
-                    continue
-                }
+                let slice = sequence.slice(atMost: budget)
                 plan.slices.append(slice)
                 budget -= slice.rows.count
             }
@@ -78,141 +104,176 @@ package struct Scheduler: Sendable {
     ///   - plan: the one that was planned last
     ///   - ended: sequences that have written their last token, or are no longer wanted
     package mutating func completeStep(_ plan: StepPlan, ended: Set<SequenceID>) {
+        let places = Dictionary(
+            uniqueKeysWithValues: running.enumerated().map { ($1.id, $0) })
         for slice in plan.slices {
-            guard let index = index(of: slice.sequence) else { continue }
+            guard let index = places[slice.sequence] else { continue }
             running[index].computed = slice.rows.upperBound
-            if slice.isSampled { running[index].rows += 1 }
+            if slice.isSampled {
+                running[index].rows += 1
+                charge(running[index].terms, 1)
+            }
+            shareComputed(index)
         }
         cancel(ended)
     }
 
     /// Ends sequences, wherever they are. Those that are not there are ignored.
     package mutating func cancel(_ ended: Set<SequenceID>) {
-        for sequence in running where ended.contains(sequence.id) {
+        guard !ended.isEmpty else { return }
+        for sequence in running + waiting where ended.contains(sequence.id) {
             pages.release(sequence.table.pages)
-            passLead(of: sequence, ended)
+            tenants.leave(sequence.terms.tenant)
+            lanes.leave(Self.lane(sequence.terms))
+            leaveGroup(sequence)
         }
         running.removeAll { ended.contains($0.id) }
-        for index in waiting.indices { waiting[index].ids.removeAll { ended.contains($0) } }
-        waiting.removeAll { $0.ids.isEmpty }
+        waiting.removeAll { ended.contains($0.id) }
     }
 
-    private func index(of id: SequenceID) -> Int? { running.firstIndex { $0.id == id } }
+    private static func lane(_ terms: SequenceTerms) -> [String] { [terms.tenant, terms.adapter] }
 
-    /// Whether the rows that a sequence shares have been computed.
-    private func isReady(_ sequence: ScheduledSequence) -> Bool {
-        guard let leader = sequence.leader, let index = index(of: leader.id) else { return true }
-        return running[index].computed >= leader.rows
+    private mutating func charge(_ terms: SequenceTerms, _ rows: Int) {
+        tenants.charge(terms.tenant, rows)
+        lanes.charge(Self.lane(terms), rows)
     }
 
-    /// Lets another sequence compute what a cancelled one was to compute for all.
-    private mutating func passLead(of sequence: ScheduledSequence, _ ended: Set<SequenceID>) {
-        let followers = running.indices.filter {
-            running[$0].leader?.id == sequence.id && !ended.contains(running[$0].id)
-        }
-        guard let first = followers.first, let shared = running[first].leader?.rows else { return }
-        guard sequence.computed < shared else { return }
-        running[first].computed = sequence.computed
-        running[first].leader = nil
-        let leader = running[first].id
-        for index in followers.dropFirst() { running[index].leader?.id = leader }
+    private mutating func leaveGroup(_ sequence: ScheduledSequence) {
+        groups[sequence.group]?.ids.removeAll { $0 == sequence.id }
+        guard groups[sequence.group]?.ids.isEmpty == true else { return }
+        groups[sequence.group] = nil
+        // What only this group could read.
+        guard sequence.terms.contents.isEmpty, let owner = sequence.owner else { return }
+        pages.release(prefixes.removeAll(of: owner))
     }
 
-    private mutating func admitWaiting() {
-        while let group = waiting.first, running.count + group.samples <= limits.sequencesMax,
-            let own = pages.reserve(group.pagesNeeded)
-        {
-            waiting.removeFirst()
-            let sequences = group.sequences(with: own)
-            for one in sequences.dropFirst() {
-                pages.share(one.table.pages.prefix(group.pagesShared))
+    /// Makes full pages of the prompt known to others. If the same page is known already, it is
+    /// read from now on in place of the own one: both have the same bits.
+    private mutating func shareComputed(_ index: Int) {
+        let sequence = running[index]
+        let count = min(sequence.pagesShareable, sequence.computed / limits.pageRows)
+        guard let owner = sequence.owner else { return }
+        for place in sequence.pagesKnown..<max(sequence.pagesKnown, count) {
+            let own = running[index].table.pages[place]
+            let (node, page) = prefixes.insert(
+                own, sequence.content(place), after: running[index].node, owner: owner)
+            // One reader more: the cache where the page is new, this sequence where it was known.
+            pages.share([page])
+            if page != own {
+                running[index].table.pages[place] = page
+                pages.release([own])
             }
-            running += sequences
+            running[index].node = node
+            running[index].pagesKnown = place + 1
         }
+        if count == sequence.pagesShareable { groups[sequence.group]?.isRead = true }
     }
 }
 
-/// What a scheduler has to share out.
-package struct SchedulerLimits: Sendable, Hashable {
-    /// Pages of the cache.
-    package let pages: Int
-    /// Rows of a page.
-    package let pageRows: Int
-    /// Rows of a pass.
-    package let rowsPerStepMax: Int
-    /// Sequences that run at once.
-    package let sequencesMax: Int
-    /// Sequences that wait.
-    package let waitingMax: Int
-
-    package init(
-        pages: Int, pageRows: Int = 64, rowsPerStepMax: Int = 1024, sequencesMax: Int = 64,
-        waitingMax: Int = 1024
-    ) {
-        precondition(
-            pages > 0 && pageRows > 0 && sequencesMax > 0 && rowsPerStepMax >= sequencesMax
-                && waitingMax > 0,
-            "scheduler: \(pages) pages of \(pageRows) rows, \(rowsPerStepMax) rows a step for "
-                + "\(sequencesMax) sequences, \(waitingMax) waiting")
-        (self.pages, self.pageRows) = (pages, pageRows)
-        (self.rowsPerStepMax, self.sequencesMax) = (rowsPerStepMax, sequencesMax)
-        self.waitingMax = waitingMax
-    }
-}
-
-/// A sequence that has its pages.
-private struct ScheduledSequence: Sendable {
-    let id: SequenceID
-    let promptRows: Int
-    let table: BlockTable
-    /// The sequence that computes the first rows for this one, and how many.
-    var leader: (id: SequenceID, rows: Int)?
-    /// Rows whose keys and values are in the pages.
-    var computed: Int
-    /// Rows whose tokens are known.
-    var rows: Int
-
-    /// Whether the prompt is behind it.
-    var isWriting: Bool { computed >= promptRows }
-
-    func slice(atMost budget: Int, _ isReady: Bool) -> StepPlan.Slice? {
-        precondition(
-            computed < rows && rows <= table.pages.count * table.pageRows + 1,
-            "sequence: \(computed) of \(rows) rows in \(table.pages.count) pages")
-        guard isReady else { return nil }
-        let end = min(computed + budget, rows)
-        return StepPlan.Slice(
-            sequence: id, rows: computed..<end, isSampled: end == rows, table: table)
-    }
-}
-
-/// Sequences with the same prompt that have no pages yet. The first computes the whole prompt;
-/// the others read its full pages and compute what comes after them.
-private struct SequenceGroup: Sendable {
-    var ids: [SequenceID]
-    let promptRows: Int
-    /// Rows that one sequence can ever have in pages.
-    let rowsMax: Int
-    let pageRows: Int
-
-    var samples: Int { ids.count }
-    /// Full pages before the last row of the prompt, which each sequence computes for itself.
-    var pagesShared: Int { samples > 1 ? (promptRows - 1) / pageRows : 0 }
-    private var pagesEach: Int { BlockTable.pages(forRows: rowsMax, pageRows: pageRows) }
-    var pagesNeeded: Int { pagesShared + samples * (pagesEach - pagesShared) }
-
-    /// - Parameter own: as many pages as are needed
-    func sequences(with own: [Int32]) -> [ScheduledSequence] {
-        let (shared, length) = (own.prefix(pagesShared), pagesEach - pagesShared)
-        return ids.enumerated().map { index, id in
-            let start = pagesShared + index * length
-            let isLeader = index == 0
-            return ScheduledSequence(
-                id: id, promptRows: promptRows,
-                table: BlockTable(
-                    pages: Array(shared) + own[start..<start + length], pageRows: pageRows),
-                leader: isLeader ? nil : (ids[0], pagesShared * pageRows),
-                computed: isLeader ? 0 : pagesShared * pageRows, rows: promptRows)
+extension Scheduler {
+    /// What sequences that write need for their next row. The youngest go without.
+    private mutating func growRunning() {
+        var order = running.indices.sorted { running[$0].id.number < running[$1].id.number }
+        var preempted: Set<SequenceID> = []
+        while let index = order.first {
+            order.removeFirst()
+            while running[index].pagesMissing > 0 {
+                if let more = reserve(running[index].pagesMissing) {
+                    running[index].table.pages += more
+                    break
+                }
+                let victim = order.popLast() ?? index
+                preempted.insert(running[victim].id)
+                preempt(victim)
+                if victim == index { break }
+            }
         }
+        running.removeAll { preempted.contains($0.id) }
+    }
+
+    private mutating func preempt(_ index: Int) {
+        var sequence = running[index]
+        pages.release(sequence.table.pages)
+        sequence.table.pages = []
+        (sequence.computed, sequence.pagesKnown, sequence.node) = (0, 0, nil)
+        sequence.isPreempted = true
+        running[index] = sequence
+        waiting.append(sequence)
+        counts.preemptions += 1
+    }
+
+    /// Takes pages, those of unused prompts if there are no others.
+    private mutating func reserve(_ count: Int) -> [Int32]? {
+        if pages.pagesFree < count {
+            guard pages.pagesFree + prefixes.pagesUnused(pages) >= count else { return nil }
+            while pages.pagesFree < count, let page = prefixes.removeOldest(pages) {
+                pages.release([page])
+            }
+        }
+        return pages.reserve(count)
+    }
+
+    /// Admits one after the other; nobody passes one that does not fit yet.
+    private mutating func admitWaiting() {
+        while running.count < limits.sequencesMax, let index = next(), admit(index) {}
+    }
+
+    private func next() -> Int? {
+        waiting.indices.filter { mayBegin(waiting[$0]) }
+            .min { isNext(waiting[$0], waiting[$1]) }
+    }
+
+    /// One sequence reads the prompt for all with the same.
+    private func mayBegin(_ sequence: ScheduledSequence) -> Bool {
+        guard let group = groups[sequence.group] else { return true }
+        return group.isRead || group.ids.first == sequence.id
+    }
+
+    private mutating func admit(_ index: Int) -> Bool {
+        var sequence = waiting[index]
+        if let owner = sequence.owner {
+            let contents = (0..<sequence.pagesShareable).lazy.map { sequence.content($0) }
+            let (known, node) = prefixes.match(Array(contents), owner: owner)
+            // Before anything is reserved, so that it stays.
+            pages.share(known)
+            (sequence.table.pages, sequence.node) = (known, node)
+            (sequence.pagesKnown, sequence.computed) = (known.count, known.count * limits.pageRows)
+        }
+        // Each running one may need a page soon.
+        let spare = running.count
+        let missing = sequence.pagesMissing
+        let isRoom = pages.pagesFree + prefixes.pagesUnused(pages) >= missing + spare
+        guard isRoom, let own = reserve(missing) else {
+            pages.release(sequence.table.pages)
+            return false
+        }
+        sequence.table.pages += own
+        if !sequence.isPreempted {
+            counts.prefixRowsAsked += sequence.owner == nil ? 0 : sequence.promptRows
+            counts.prefixRowsFound += sequence.computed
+            charge(sequence.terms, sequence.promptRows - sequence.computed)
+        }
+        waiting.remove(at: index)
+        running.append(sequence)
+        return true
+    }
+
+    private func isLate(_ sequence: ScheduledSequence) -> Bool {
+        steps - sequence.arrival > limits.patienceSteps
+    }
+
+    /// Whether one is to be admitted rather than another.
+    private func isNext(_ a: ScheduledSequence, _ b: ScheduledSequence) -> Bool {
+        if isLate(a) || isLate(b) {
+            return isLate(a) && isLate(b) ? a.id.number < b.id.number : isLate(a)
+        }
+        guard a.terms.tenant == b.terms.tenant else {
+            let (had, hadB) = (tenants.served(a.terms.tenant), tenants.served(b.terms.tenant))
+            return (had, a.terms.tenant) < (hadB, b.terms.tenant)
+        }
+        if a.terms.priority != b.terms.priority { return a.terms.priority > b.terms.priority }
+        let (laneA, laneB) = (lanes.served(Self.lane(a.terms)), lanes.served(Self.lane(b.terms)))
+        if laneA != laneB { return laneA < laneB }
+        return a.id.number < b.id.number
     }
 }

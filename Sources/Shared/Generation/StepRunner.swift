@@ -35,12 +35,12 @@ package final class StepRunner {
         (self.model, self.cache, self.pageRows) = (model, cache, pageRows)
     }
 
-    /// What the images of a prompt become.
-    /// - Returns: `[Σ tokenCount, D]`; nil without images
-    package func features(of input: ModelInput, _ adapter: RequestAdapter?) -> Tensor? {
-        guard !input.images.isEmpty else { return nil }
+    /// What images become.
+    /// - Parameter images: any number above 0
+    /// - Returns: `[Σ tokenCount, D]`
+    package func features(of images: [PreparedImage], _ adapter: RequestAdapter?) -> Tensor {
         let pass = adapter.map { Pass().with($0.terms) } ?? Pass()
-        return model.imageFeatures(input.images, pass)
+        return model.imageFeatures(images, pass)
     }
 
     /// Computes rows, keeps their keys and values, and gives what decides on the next tokens.

@@ -167,7 +167,7 @@ package struct StreamDecoder: Sendable {
 
 extension [UInt8] {
     /// The bytes with one string in place of another.
-    fileprivate func replacingAll(_ pattern: [UInt8], with content: [UInt8]) -> [UInt8] {
+    func replacingAll(_ pattern: [UInt8], with content: [UInt8]) -> [UInt8] {
         guard let first = pattern.first, contains(first) else { return self }
         var (result, position) = ([UInt8](), 0)
         while position < count {
