@@ -35,6 +35,22 @@ struct MeasureTests {
         }
     }
 
+    /// The answers that a job leaves as lines are those that are told of it.
+    private static func checkLines(
+        of job: String, _ got: GetEvaluationResponse, _ trainer: TinyTrainer
+    ) async throws {
+        let (told, files) = try await trainer.fetch("jobs/\(job)/artifacts/predictions")
+        #expect(told.kind == .predictions)
+        let lines = (files["predictions.jsonl"] ?? []).split(separator: 10)
+        #expect(lines.count == Int(got.predictionCount))
+        for (line, prediction) in zip(lines, got.predictions) {
+            let read = try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
+            #expect(read?["example"] as? String == prediction.example)
+            #expect(read?["answer"] as? String == prediction.answer)
+            #expect(read?["score"] as? Double == prediction.score)
+        }
+    }
+
     @Test func aBaselineATrainedModelAndHowTheyDiffer() async throws {
         let datasets = try await TinyDatasets()
         try await datasets.freeze(rows: 30)
@@ -64,6 +80,7 @@ struct MeasureTests {
         #expect(got.predictionCount == evaluation.rowCount)
         #expect(got.predictions.count == 2)
         #expect(!got.nextPageToken.isEmpty)
+        try await Self.checkLines(of: "base", got, trainer)
         try await trainer.create("tuned") { $0.epochs = 1 }
         #expect(try await trainer.harness.events("tuned").states.last == .succeeded)
         let tuned = try await trainer.harness.job("tuned")
@@ -71,6 +88,11 @@ struct MeasureTests {
         _ = try await client.call(
             Training.createJob, Self.evaluate("after", adapter: tuned.bestCheckpoint))
         #expect(try await trainer.harness.events("after").states.last == .succeeded)
+        for (id, isTrained) in [("base", false), ("after", true)] {
+            let page = try await trainer.fetch("jobs/\(id)/artifacts/report").files["index.html"]
+            let text = String(decoding: page ?? [], as: UTF8.self)
+            #expect(text.contains("<h2>Loss</h2>") == isTrained)
+        }
         let compared = try await client.call(
             Training.compareEvaluations,
             .with {

@@ -9,6 +9,9 @@ struct MeasureHistory: Sendable {
     var roundGains: [Estimate] = []
     /// The main metric of the same model on train rows; nil if it was not measured.
     var trainScore: Double?
+    /// The losses of the job that made the adapter, by step; none for a plain model.
+    var trainLoss: [LossWatch.Point] = []
+    var validationLoss: [LossWatch.Point] = []
 }
 
 /// The best way of asking with all that is told of it.

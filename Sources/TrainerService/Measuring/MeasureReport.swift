@@ -22,6 +22,8 @@ struct MeasureReport {
             ("compared with", parts.reference?.evaluation.name ?? ""),
         ].filter { !$0.1.isEmpty }
         page.measures = judged.scored.scores.estimates
+        page.trainLoss = parts.history.trainLoss
+        page.validationLoss = parts.history.validationLoss
         page.warnings = evaluation.warnings.map(\.message)
         page.classification = judged.scored.scores.classification
         page.fields = judged.scored.scores.fields

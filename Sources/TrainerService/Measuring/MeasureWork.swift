@@ -190,11 +190,16 @@ final class MeasureWork: JobWork {
         var stored = judged.stored(
             named: "\(order.name)/evaluations/main", inconsistency(of: place))
         stored.evaluation.lineage = lineage
-        stored.evaluation.artifacts = ["\(order.name)/artifacts/report"]
+        stored.evaluation.artifacts = ["report", "predictions"].map {
+            "\(order.name)/artifacts/\($0)"
+        }
         let report = try MeasureReport(judged, stored, parts).write(
             "\(order.folder)/artifacts/report", job: order.name, lineage)
         var result = WorkResult()
-        (result.evaluations, result.artifacts, result.lineage) = ([stored], [report], lineage)
+        let lines = try PredictionLines(stored.predictions).write(
+            "\(order.folder)/artifacts/predictions", job: order.name, lineage)
+        (result.evaluations, result.artifacts) = ([stored], [report, lines])
+        result.lineage = lineage
         return result
     }
 

@@ -41,11 +41,13 @@ struct ExportVerb: Sendable {
         return .success
     }
 
-    /// `j1`, `j1/last`, `j1/report`, or a full name.
+    /// `j1`, `j1/last`, `j1/report`, `j1/predictions`, `j1/log`, or a full name.
     private static func name(_ text: String) -> String {
         if text.hasPrefix("jobs/") || text.hasPrefix("models/") { return text }
         let parts = text.split(separator: "/")
-        if parts.count > 1, parts[1] == "report" { return "jobs/\(parts[0])/artifacts/report" }
+        if parts.count > 1, ["report", "predictions", "log"].contains(parts[1]) {
+            return "jobs/\(parts[0])/artifacts/\(parts[1])"
+        }
         return parts.count > 1
             ? "jobs/\(parts[0])/checkpoints/\(parts[1])" : "jobs/\(text)/artifacts/result"
     }

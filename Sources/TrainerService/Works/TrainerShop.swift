@@ -247,6 +247,12 @@ struct TrainerShop: WorkShop {
         let split = version.splits.first { $0.split == plan.split }?.splitSha256 ?? ""
         parts.reference = try await store.reference(spec.compareWith, on: split)
         parts.history = try await store.history(of: target, version, on: split)
+        if !target.adapter.isEmpty {
+            let name = try await checkpoint(
+                target.adapter, field: "spec.evaluate.target.adapter")
+            (parts.history.trainLoss, parts.history.validationLoss) =
+                try await store.losses(of: name.job)
+        }
         return parts
     }
 
