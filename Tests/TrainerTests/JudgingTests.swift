@@ -160,6 +160,48 @@ struct JudgingTests {
         await datasets.close()
     }
 
+    @Test func aModelTrainedInFullIsARoundAndItsBaseIsNone() async throws {
+        let datasets = try await TinyDatasets()
+        try await datasets.freezeClasses(rows: 40)
+        let trainer = try await TinyTrainer(datasets)
+        try await trainer.register()
+        let client = trainer.client
+        _ = try await client.call(
+            Training.createJob,
+            Self.baseline("base") {
+                ($0.shotCounts, $0.tryConstrained, $0.repeatCount) = ([0], false, 0)
+                $0.measuring?.robustness = false
+            })
+        _ = try await Self.evaluation(trainer, "base")
+        try await trainer.create("all") { $0.method = .full }
+        let events = try await trainer.harness.events("all")
+        #expect(events.states.last == .succeeded)
+        try await trainer.registerResult(of: "all", as: "tuned")
+        for model in ["tiny", "tuned"] {
+            var spec = EvaluateSpec()
+            spec.target = .with { $0.model = "models/\(model)" }
+            spec.datasetVersion = "datasets/cells/versions/1"
+            spec.measuring = .with {
+                $0.sampling = .with { $0.tokensMax = 4 }
+                ($0.rowsMax, $0.bootstrapDraws) = (6, 200)
+            }
+            _ = try await client.call(
+                Training.createJob,
+                .with { [spec] in
+                    $0.jobID = "score-\(model)"
+                    $0.spec = .with { $0.work = .evaluate(spec) }
+                })
+            _ = try await Self.evaluation(trainer, "score-\(model)")
+        }
+        let advice = try await client.call(
+            Training.adviseTuning,
+            .with { ($0.datasetVersion, $0.targetScore) = ("datasets/cells/versions/1", 0.9) })
+        #expect(advice.roundGains.count == 1)
+        #expect(advice.learningCurve.map(\.rowCount).count == 1)
+        await trainer.close()
+        await datasets.close()
+    }
+
     @Test func rowsAreDrawnSoThatClassesKeepTheirShares() throws {
         var version = DatasetVersion()
         version.name = "datasets/d/versions/1"

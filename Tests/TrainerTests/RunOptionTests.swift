@@ -122,7 +122,11 @@ struct RunOptionTests {
         let job = try await trainer.harness.job("first")
         #expect((job.usage?.estimateRatio ?? 0) > 0)
         let digest = try #require(job.artifacts.first { $0.kind == .adapter }?.contentSha256)
-        try await trainer.create("second") { $0.initialAdapter = digest }
+        #expect(made.warnings.contains { $0.field == "spec.train.forgetting" })
+        try await trainer.create("second") {
+            $0.initialAdapter = digest
+            $0.forgetting = .with { $0.disabled = true }
+        }
         let second = try await trainer.harness.events("second")
         #expect(second.states.last == .succeeded)
         #expect((second.losses.first ?? 9) < (first.losses.first ?? 0))

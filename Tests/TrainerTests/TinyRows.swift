@@ -173,7 +173,7 @@ final class TinyTrainer {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true)
         let store = try TrainerStore(folder: folder)
-        registry = ModelRegistry(store: store, roots: [GoldenFamily.root])
+        registry = ModelRegistry(store: store, roots: [GoldenFamily.root, "\(folder)/models"])
         let library = RowLibrary(
             DatasetClient(Client(.unix(path: datasets.socket))), folder: "\(folder)/rows",
             bytesMax: rowCacheBytes)
@@ -240,5 +240,18 @@ final class TinyTrainer {
             }
         }
         return (summary, files)
+    }
+
+    /// Fetches the result of a job that trained all weights, and registers it as a person would.
+    func registerResult(of job: String, as id: String) async throws {
+        let (_, files) = try await fetch("jobs/\(job)/artifacts/result")
+        let directory = "\(harness.folder)/models/\(id)"
+        try FileManager.default.createDirectory(
+            atPath: directory, withIntermediateDirectories: true)
+        for (name, bytes) in files {
+            try Data(bytes).write(to: URL(fileURLWithPath: "\(directory)/\(name)"))
+        }
+        _ = try await client.call(
+            Training.registerModel, .with { ($0.modelID, $0.directory) = (id, directory) })
     }
 }

@@ -25,29 +25,48 @@ extension Connection {
     func rounds(on split: String) throws -> [TunedRound] {
         guard !split.isEmpty else { return [] }
         let all = try evaluations("WHERE split_sha = ? ORDER BY create_ns, id", .text(split))
-        let tuned = all.filter { !$0.isBaseline && !$0.adapter.isEmpty }
+        let whole = try wholeModels()
+        let tuned = all.filter { !$0.isBaseline && ($0.tuned(whole) != nil) }
         var last: [String: Int64] = [:]
-        for record in tuned { last[record.adapter] = record.id }
+        for record in tuned { last[record.tuned(whole) ?? ""] = record.id }
         let wanted = Set(
-            tuned.filter { last[$0.adapter] == $0.id }.suffix(Self.roundsMax).map(\.id))
+            tuned.filter { last[$0.tuned(whole) ?? ""] == $0.id }.suffix(Self.roundsMax).map(\.id))
         let bootstrap = try Bootstrap(key: RandomKey(seed: 0), draws: 1_000)
         var best: EvaluationRecord?
         var rounds: [TunedRound] = []
         for record in all where record.isBaseline || wanted.contains(record.id) {
-            if !record.isBaseline { rounds.append(try round(record, after: best, bootstrap)) }
+            if !record.isBaseline {
+                rounds.append(try round(record, whole, after: best, bootstrap))
+            }
             if (record.main?.value ?? 0) > (best?.main?.value ?? -1) { best = record }
         }
         return rounds
     }
 
+    /// How models were trained in full here, by the digest of their weights. Such a model is
+    /// fetched and registered before it is scored: its digest is all that leads back to its job.
+    private func wholeModels() throws -> [String: TrainSpec] {
+        var found: [String: TrainSpec] = [:]
+        for job in try jobs("ORDER BY id") {
+            guard case .train(let spec)? = job.stored.spec?.work, spec.method == .full else {
+                continue
+            }
+            for case .checkpoint(let told)? in try events(of: job, kind: .checkpoint).map(\.body) {
+                found[told.adapterSha256] = spec
+            }
+        }
+        return found
+    }
+
     private func round(
-        _ record: EvaluationRecord, after best: EvaluationRecord?, _ bootstrap: Bootstrap
+        _ record: EvaluationRecord, _ whole: [String: TrainSpec], after best: EvaluationRecord?,
+        _ bootstrap: Bootstrap
     ) throws -> TunedRound {
         var job: TrainingJob?
         if let name = try? CheckpointName(record.adapter, field: "adapter") {
             job = try? message(of: self.job(name.job))
         }
-        var spec: TrainSpec?
+        var spec = whole[record.modelDigest]
         if case .train(let train)? = job?.spec?.work { spec = train }
         return TunedRound(
             evaluation: record.message, spec: spec,
@@ -124,6 +143,17 @@ extension TrainerStore {
 extension EvaluationRecord {
     /// The adapter that was scored; empty for a model alone.
     var adapter: String { message.target?.adapter ?? "" }
+
+    /// The digest of the weights of the model below.
+    var modelDigest: String { message.lineage?.modelSha256 ?? "" }
+
+    /// What was tuned: an adapter, or a model that was trained in full; nil for a plain base.
+    ///
+    /// - Parameter whole: models trained in full, by the digest of their weights
+    func tuned(_ whole: [String: TrainSpec]) -> String? {
+        guard adapter.isEmpty else { return adapter }
+        return whole[modelDigest] == nil ? nil : modelDigest
+    }
 
     /// The main metric.
     var main: Estimate? { message.measures.first.map { Estimate($0) } }

@@ -24,8 +24,15 @@ struct ExportVerb: Sendable {
         var request = FetchArtifactRequest()
         request.name = Self.name(what)
         request.includeTrainingState = invocation.settings.flag("state")
-        let summary = try await invocation.withClient { [request] client in
-            try await fetch(request, into: folder, client)
+        let summary: ArtifactSummary
+        do {
+            summary = try await invocation.withClient { [request] client in
+                try await fetch(request, into: folder, client)
+            }
+        } catch {
+            // Half a result would be taken for a whole one, and its name could not be used again.
+            try? FileManager.default.removeItem(atPath: folder)
+            throw error
         }
         invocation.printResult([
             ("name", summary.name), ("sha256", summary.contentSha256),

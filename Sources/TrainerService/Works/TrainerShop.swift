@@ -100,6 +100,15 @@ struct TrainerShop: WorkShop {
                 .unspecified, field: "spec.train.\(note.field)", seen: note.seen,
                 allowed: note.allowed, note.message)
         }
+        if !(train.forgetting?.disabled ?? false) {
+            // The spec that is kept says what is done, not what was hoped for.
+            completed.forgetting = .with { $0.disabled = true }
+            job.notes.append(
+                Problem(
+                    .unspecified, field: "spec.train.forgetting", seen: "unset",
+                    allowed: "a disabled watch",
+                    "this release has no probe set: what the model forgets is not watched"))
+        }
         try await checkEvidence(train, parts.version, &job)
         job.estimate = try await estimate(spec, parts)
         job.spec.work = .train(completed)
