@@ -25,6 +25,8 @@ enum InferenceError: Failure, Hashable {
     case baseMismatch(why: String)
     case withoutEffect(rows: Int)
     case digestMismatch(expected: String, seen: String)
+    case tenantForbidden(what: String)
+    case quota(tenant: String, what: String, seen: Int, max: Int, retryMilliseconds: Int)
     case unexpected
 
     var kind: FailureKind {
@@ -35,7 +37,8 @@ enum InferenceError: Failure, Hashable {
             .invalidInput
         case .imageNotFound: .notFound
         case .unsupported: .unimplemented
-        case .queueFull, .cacheTooSmall: .exhausted
+        case .queueFull, .cacheTooSmall, .quota: .exhausted
+        case .tenantForbidden: .forbidden
         case .answerFailed, .unexpected: .broken
         case .digestMismatch: .dataLoss
         }
@@ -55,6 +58,8 @@ enum InferenceError: Failure, Hashable {
         case .unsupported: .notImplemented
         case .queueFull: .queueFull
         case .cacheTooSmall: .memoryExceeded
+        case .quota: .quotaExceeded
+        case .tenantForbidden: .tenantForbidden
         case .answerFailed, .unexpected: .internal
         case .adapterInvalid: .adapterInvalid
         case .baseMismatch: .baseMismatch
@@ -104,6 +109,11 @@ enum InferenceError: Failure, Hashable {
                 + " allow_without_probe"
         case .digestMismatch(let expected, let seen):
             "the adapter's content has the digest \(seen), not \(expected.shortened)"
+        case .tenantForbidden(let what):
+            "\(what): this adapter or model may not be used; ask the operator for it"
+        case .quota(let tenant, let what, let seen, let max, let milliseconds):
+            "tenant \(tenant) has \(seen) \(what), of at most \(max); try again in"
+                + " \(milliseconds) ms"
         default: ""
         }
     }
@@ -141,7 +151,12 @@ enum InferenceError: Failure, Hashable {
         case .adapterInvalid(let why): [.field(path: "directory", description: why)]
         case .digestMismatch(_, let seen):
             [.field(path: "expected_sha256", description: "\(seen) was seen")]
-        case .answerFailed, .unexpected: []
+        case .quota(let tenant, let what, let seen, let max, let milliseconds):
+            [
+                .retry(afterSeconds: Double(milliseconds) / 1_000),
+                .quota(subject: "tenant \(tenant)", description: "\(seen) of \(max) \(what)"),
+            ]
+        case .answerFailed, .tenantForbidden, .unexpected: []
         }
     }
 

@@ -60,13 +60,13 @@ enum InferenceServer {
         _ router: inout Router
     ) {
         router.register(Inference.generate, needs: .reader) { request, context in
-            try await model().generate(request, of: context.principal.name)
+            try await model().generate(request, by: context.principal.name)
         }
         router.register(Inference.generateStream, needs: .reader) { request, context, responses in
-            try await model().generate(request, of: context.principal.name, to: responses)
+            try await model().generate(request, by: context.principal.name, to: responses)
         }
-        router.register(Inference.scoreChoices, needs: .reader) { request, _ in
-            try await model().score(request)
+        router.register(Inference.scoreChoices, needs: .reader) { request, context in
+            try await model().score(request, by: context.principal.name)
         }
         router.register(Inference.getModelInfo, needs: .reader) { request, _ in
             try await model().describe(request, messageBytesMax: messageBytesMax)

@@ -20,17 +20,18 @@ final class InferenceHarness: Sendable {
 
     init(
         _ golden: GoldenFamily, folder: String? = nil, cachePages: Int = 64,
-        sequencesMax: Int = 16, waitingMax: Int = 64
+        sequencesMax: Int = 16, waitingMax: Int = 64, tenantsFile: String? = nil
     ) throws {
         self.golden = golden
         self.folder = folder ?? "/tmp/fovea-inference-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(
             atPath: self.folder, withIntermediateDirectories: true)
-        served = try ServedModel(
-            ServingSettings(
-                folder: golden.folder, dataFolder: self.folder, cachePages: cachePages,
-                sequencesMax: sequencesMax, waitingMax: waitingMax,
-                adapterRoots: [golden.folder, self.folder]), metrics)
+        var settings = ServingSettings(
+            folder: golden.folder, dataFolder: self.folder, cachePages: cachePages,
+            sequencesMax: sequencesMax, waitingMax: waitingMax,
+            adapterRoots: [golden.folder, self.folder])
+        settings.tenantsFile = tenantsFile
+        served = try ServedModel(settings, metrics)
         server = Self.server(InferenceServer.router(served, messageBytesMax: 1 << 26))
         client = try server.connectInProcess()
     }

@@ -7,9 +7,11 @@ import Text
 extension ServedModel {
     /// `Generate`.
     func generate(
-        _ request: GenerateRequest, of tenant: String
+        _ request: GenerateRequest, by principal: String
     ) async throws -> GenerateResponse {
-        let call = try await AnswerCall(request, of: tenant, self)
+        let visit = try tenants.enter(principal, target: request.target)
+        defer { visit.end() }
+        let call = try await AnswerCall(request, of: visit.tenant, self)
         let use = shelf.use(call.target)
         defer { use.end() }
         var isAnswered = false
@@ -31,10 +33,12 @@ extension ServedModel {
 
     /// `GenerateStream`.
     func generate(
-        _ request: GenerateRequest, of tenant: String,
+        _ request: GenerateRequest, by principal: String,
         to responses: ResponseWriter<GenerateStreamResponse>
     ) async throws {
-        let call = try await AnswerCall(request, of: tenant, self)
+        let visit = try tenants.enter(principal, target: request.target)
+        defer { visit.end() }
+        let call = try await AnswerCall(request, of: visit.tenant, self)
         let use = shelf.use(call.target)
         defer { use.end() }
         var isAnswered = false

@@ -5,8 +5,12 @@ import Resources
 
 extension ServedModel {
     /// `ScoreChoices`: the likelihood of each choice as the whole answer, end token included.
-    func score(_ request: ScoreChoicesRequest) async throws -> ScoreChoicesResponse {
+    func score(
+        _ request: ScoreChoicesRequest, by principal: String
+    ) async throws -> ScoreChoicesResponse {
         let arrival = MonotonicTime.now()
+        let visit = try tenants.enter(principal, target: request.target)
+        defer { visit.end() }
         let id = try RequestRules.id(request.requestID)
         try Self.check(request)
         let conversation = try Conversation(request.turns, images: request.images.count)

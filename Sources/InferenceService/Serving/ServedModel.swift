@@ -19,12 +19,14 @@ final class ServedModel: Sendable {
     let shelf: AdapterShelf
     let stopTokens: Set<Int32>
     let metrics: ServingMetrics
+    let tenants: TenantBook
     private let preparers: [Preparer]
     /// How many requests were prepared, and how many are being prepared now.
     private let prepared = Lock((all: 0, now: 0))
 
     /// Loads the model and opens what is known of adapters.
     init(_ settings: ServingSettings, _ registry: MetricsRegistry) throws {
+        tenants = TenantBook(try settings.tenantsFile.map { try Tenant.list(inFile: $0) })
         let backend = try CPUBackend()
         let type = try settings.type ?? LocalModel.type(of: settings.folder)
         model = try LoadedModel(

@@ -18,6 +18,8 @@ struct ServingSettings: Sendable {
     let adapterRoots: [String]
     let adaptersMax: Int
     let dataFolder: String
+    /// Who may ask for what, and how much; nil for everybody, everything.
+    var tenantsFile: String?
 
     static let options = [
         OptionSpec(
@@ -50,6 +52,9 @@ struct ServingSettings: Sendable {
         OptionSpec(
             "adapters-max", .integer(1...1 << 16), "COUNT", standard: "64",
             "Adapters kept in memory; others are read when they are asked for."),
+        OptionSpec(
+            "tenants", .text, "FILE",
+            "A JSON list of tenants with their tokens, adapters and quotas."),
     ]
 
     /// - Parameter folder: of the model
@@ -64,6 +69,7 @@ struct ServingSettings: Sendable {
         waitingMax = settings.integer("waiting-max") ?? 1024
         adapterRoots = settings.list("adapter-root")
         adaptersMax = settings.integer("adapters-max") ?? 64
+        tenantsFile = settings.text("tenants")
     }
 
     /// A model for tests, in float32 with a small cache.
