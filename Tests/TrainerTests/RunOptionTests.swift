@@ -1,5 +1,6 @@
 import Base
 import Foundation
+import GoldenModels
 import Messages
 import RPC
 import Testing
@@ -130,6 +131,21 @@ struct RunOptionTests {
         let second = try await trainer.harness.events("second")
         #expect(second.states.last == .succeeded)
         #expect((second.losses.first ?? 9) < (first.losses.first ?? 0))
+        let other = try #require(
+            GoldenFamily.all.first {
+                $0.folder != TinyTrainer.model?.folder && $0.has("golden/lora_lm/info.json")
+            })
+        let client = trainer.client
+        _ = try await client.call(
+            Training.registerModel,
+            .with { ($0.modelID, $0.directory) = ("other", "\(other)") })
+        for start in [digest, "jobs/first/checkpoints/best"] {
+            let wrong = TinyTrainer.request("third") {
+                ($0.model, $0.initialAdapter) = ("models/other", start)
+            }
+            let seen = await reason { _ = try await client.call(Training.createJob, wrong) }
+            #expect(seen == "BASE_MISMATCH")
+        }
         let log = try await trainer.fetch("jobs/first/artifacts/log")
         #expect(log.summary.kind == .log)
         #expect(log.files["trainer_state.json"]?.isEmpty == false)

@@ -16,9 +16,9 @@ extension Verb {
             "What learns."),
         OptionSpec("rank", .integer(1...4096), "R", from: .flag, "Of adapters. Default: 16."),
         OptionSpec(
-            "learning-rate", .number(0...1), "RATE", from: .flag,
+            "learning-rate", .number(1e-12...0.01), "RATE", from: .flag,
             "Peak. Default: 1e-4 with adapters, 1e-5 in full."),
-        OptionSpec("epochs", .number(0...1_000), "N", from: .flag, "Default: 3."),
+        OptionSpec("epochs", .number(0.001...1_000), "N", from: .flag, "Default: 3."),
         OptionSpec(
             "rows-per-step", .integer(1...65_536), "ROWS", from: .flag,
             "For one change of the weights. Default: 8."),
